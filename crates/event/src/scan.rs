@@ -1,0 +1,174 @@
+//! Finding one's way in JSON text that is known to be valid, without decoding it.
+//!
+//! On text that is not valid these functions find nothing or too much, and never panic.
+
+use std::ops::Range;
+
+/// The elements of the array that `text` is, each without the white space around it.
+#[derive(Clone, Debug)]
+pub(crate) struct Elements<'a> {
+    text: &'a [u8],
+    /// Where the next element, or the end of the array, is to be found.
+    at: usize,
+}
+
+impl<'a> Elements<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        let open = skip_whitespace(text, 0);
+        let at = if text.get(open) == Some(&b'[') { open + 1 } else { text.len() };
+        Self { text, at }
+    }
+}
+
+impl Iterator for Elements<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let start = skip_whitespace(self.text, self.at);
+        let Some(end) = value_end(self.text, start) else {
+            self.at = self.text.len();
+            return None;
+        };
+        self.at = past_comma(self.text, end);
+        Some(start..end)
+    }
+}
+
+/// The entries of the object that `text` is: where a key stands, quotes included, and its value.
+pub(crate) struct Entries<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Entries<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        let open = skip_whitespace(text, 0);
+        let at = if text.get(open) == Some(&b'{') { open + 1 } else { text.len() };
+        Self { text, at }
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = (Range<usize>, Range<usize>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let key_start = skip_whitespace(self.text, self.at);
+        let key_end = string_end(self.text, key_start)?;
+        let colon = skip_whitespace(self.text, key_end);
+        let start = skip_whitespace(self.text, colon + 1);
+        let end = value_end(self.text, start)?;
+        self.at = past_comma(self.text, end);
+        Some((key_start..key_end, start..end))
+    }
+}
+
+/// The placeholders in `text`, in order: where each stands, and its `num`.
+///
+/// A placeholder is an object of exactly two entries, `"_placeholder":true` and `"num":` a whole
+/// number. JavaScript writes them in this order; peers that keep objects in hash maps, as the Swift
+/// and Java clients do, write them in either.
+pub(crate) fn placeholders(text: &[u8]) -> impl Iterator<Item = (Range<usize>, usize)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < text.len() {
+            match text[at] {
+                b'"' => at = string_end(text, at).unwrap_or(text.len()),
+                b'{' => {
+                    if let Some((end, num)) = placeholder(text, at) {
+                        let range = at..end;
+                        at = end;
+                        return Some((range, num));
+                    }
+                    at += 1;
+                }
+                _ => at += 1,
+            }
+        }
+        None
+    })
+}
+
+/// Where the placeholder that opens at `at` ends, and its `num`, if it is one.
+fn placeholder(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let token = |from: usize, expected: &[u8]| {
+        let start = skip_whitespace(text, from);
+        text.get(start..)?.starts_with(expected).then_some(start + expected.len())
+    };
+    let marked = |from| token(token(token(from, b"\"_placeholder\"")?, b":")?, b"true");
+    let number = |from| {
+        let start = skip_whitespace(text, token(token(from, b"\"num\"")?, b":")?);
+        let end = value_end(text, start)?;
+        let num = std::str::from_utf8(&text[start..end]).ok()?.parse::<usize>().ok()?;
+        Some((end, num))
+    };
+
+    let body = at + 1;
+    let (end, num) = match marked(body) {
+        Some(end) => number(token(end, b",")?)?,
+        None => {
+            let (end, num) = number(body)?;
+            (marked(token(end, b",")?)?, num)
+        }
+    };
+    Some((token(end, b"}")?, num))
+}
+
+fn skip_whitespace(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
+}
+
+/// Past the comma after a value, or where the closing bracket is.
+fn past_comma(text: &[u8], end: usize) -> usize {
+    let at = skip_whitespace(text, end);
+    if text.get(at) == Some(&b',') { at + 1 } else { at }
+}
+
+/// Where the value that starts at `at` ends; `None` if no value starts there or it has no end.
+fn value_end(text: &[u8], at: usize) -> Option<usize> {
+    match text.get(at)? {
+        b'"' => string_end(text, at),
+        b'{' | b'[' => {
+            let mut depth = 0_usize;
+            let mut at = at;
+            loop {
+                match text.get(at)? {
+                    b'"' => {
+                        at = string_end(text, at)?;
+                        continue;
+                    }
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' => depth -= 1,
+                    _ => (),
+                }
+                at += 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+        }
+        b'}' | b']' | b',' | b':' => None,
+        _ => {
+            let ends = |byte: &u8| {
+                matches!(byte, b',' | b':' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r')
+            };
+            let length = text[at..].iter().position(ends);
+            Some(length.map_or(text.len(), |length| at + length))
+        }
+    }
+}
+
+/// Where the string that opens at `at` ends, its closing quote included.
+fn string_end(text: &[u8], at: usize) -> Option<usize> {
+    if text.get(at) != Some(&b'"') {
+        return None;
+    }
+    let mut at = at + 1;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}

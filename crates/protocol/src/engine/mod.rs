@@ -1,0 +1,23 @@
+//! Engine.IO: what carries Socket.IO's packets over long-polling and WebSocket.
+//!
+//! Everything here speaks revision 4 of the protocol (`EIO=4`), the one of Socket.IO's clients
+//! since version 3. The bytes are described in `docs/protocol/engine-io.md`.
+
+mod handshake;
+mod heartbeat;
+mod outbox;
+mod outgoing;
+mod packet;
+pub mod payload;
+mod request;
+mod session;
+mod transport;
+
+pub use handshake::{Handshake, HandshakeError};
+pub use outgoing::{Kind, Outgoing};
+pub use packet::{Message, Packet, PacketError};
+pub use request::{Method, Query, Refusal, RequestLine, Wanted, check};
+pub use session::{
+    CloseReason, Config, Event, Input, RequestId, Response, Session, WebSocketId, WebSocketState,
+};
+pub use transport::{Transport, Transports};

@@ -1,0 +1,98 @@
+//! What waits for a transport.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::Outgoing;
+
+/// Packets in the order in which they leave, with a bound on their bytes. A ping has a lane of its
+/// own that data cannot block.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    ping: bool,
+    packets: VecDeque<Outgoing>,
+    /// Bytes of `packets`.
+    queued_bytes: usize,
+    /// Bytes that a transport's driver has taken and could not write yet.
+    unwritten_bytes: usize,
+    /// When the transport last took or wrote something, or when the queue was last empty.
+    progress_at: Instant,
+}
+
+/// How long a transport may take nothing while more than the bound waits for it.
+pub(super) const STALL: Duration = Duration::from_secs(10);
+
+impl Outbox {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            ping: false,
+            packets: VecDeque::new(),
+            queued_bytes: 0,
+            unwritten_bytes: 0,
+            progress_at: now,
+        }
+    }
+
+    pub(super) fn push(&mut self, now: Instant, packet: Outgoing) {
+        if self.waiting_bytes() == 0 {
+            self.progress_at = now;
+        }
+        self.queued_bytes += packet.bytes().len();
+        self.packets.push_back(packet);
+    }
+
+    pub(super) fn push_ping(&mut self) {
+        self.ping = true;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty() && !self.ping
+    }
+
+    /// Takes all that waits, the ping first.
+    pub(super) fn drain(&mut self, now: Instant) -> impl Iterator<Item = Outgoing> {
+        self.progress_at = now;
+        self.queued_bytes = 0;
+        let ping = std::mem::take(&mut self.ping).then_some(Outgoing::PING);
+        ping.into_iter().chain(self.packets.drain(..))
+    }
+
+    /// The driver still holds so many bytes of what it has taken.
+    pub(super) fn set_unwritten(&mut self, now: Instant, bytes: usize) {
+        if bytes < self.unwritten_bytes || bytes == 0 {
+            self.progress_at = now;
+        }
+        self.unwritten_bytes = bytes;
+    }
+
+    /// Whether what was sent before is still held by the driver.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.unwritten_bytes > 0
+    }
+
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.queued_bytes + self.unwritten_bytes
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.ping = false;
+        self.packets = VecDeque::new();
+        self.queued_bytes = 0;
+        self.unwritten_bytes = 0;
+    }
+
+    /// When the peer counts as too slow, if it goes on taking nothing: more than `bound` bytes
+    /// wait. A burst to a healthy peer never gets here, four times the bound is final.
+    pub(super) fn stalls_at(&self, bound: usize) -> Option<Instant> {
+        let waiting = self.waiting_bytes();
+        if waiting > bound.saturating_mul(4) {
+            Some(self.progress_at)
+        } else if waiting > bound {
+            Some(self.progress_at + STALL)
+        } else {
+            None
+        }
+    }
+}

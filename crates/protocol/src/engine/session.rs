@@ -1,0 +1,672 @@
+//! One session, server side: from the handshake over the upgrade to its end.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use super::{
+    Message, Outgoing, Packet, PacketError, Transport,
+    heartbeat::{Due, Heartbeat},
+    outbox::Outbox,
+    payload,
+};
+
+/// How sessions behave; one for all sessions of a server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long after the handshake, and after each pong, a ping goes out. Default 25 s.
+    pub ping_interval: Duration,
+    /// How long a pong is waited for. Default 20 s.
+    pub ping_timeout: Duration,
+    /// How long a WebSocket may take to take a polling session over. Default 10 s.
+    pub upgrade_timeout: Duration,
+    /// How many bytes may wait for a peer that takes nothing. Default 4 MiB; see
+    /// [`CloseReason::SlowConsumer`].
+    pub max_waiting_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            max_waiting_bytes: 4 << 20,
+        }
+    }
+}
+
+/// Names one HTTP request of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u32);
+
+/// Names one WebSocket of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WebSocketId(pub u32);
+
+/// What happens to a session.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A GET came: the client is ready to be told something.
+    PollOpened(RequestId),
+    /// The client gave a GET up before it was answered.
+    PollAborted(RequestId),
+    /// A POST came; its body is still on the way.
+    PostOpened(RequestId),
+    /// The whole body is here.
+    PostReceived(RequestId, Bytes),
+    /// The body is over the limit and is not read.
+    PostTooLarge(RequestId),
+    /// The body has a content type that this revision does not know.
+    PostUnsupported(RequestId),
+    /// The client gave a POST up before its body was here.
+    PostAborted(RequestId),
+    /// A WebSocket asks to take the session over.
+    WebSocketOpened(WebSocketId),
+    /// A message came on a WebSocket.
+    WebSocketMessage(WebSocketId, Message),
+    /// The peer closed a WebSocket.
+    WebSocketClosed(WebSocketId),
+    /// A WebSocket broke, or its peer broke the rules of WebSocket.
+    WebSocketFailed(WebSocketId),
+    /// The application closes the session.
+    Close,
+    /// The deadline has come.
+    Tick,
+}
+
+/// What the application is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The peer says something.
+    Message(Message),
+    /// The session moved from polling to a WebSocket.
+    Upgraded,
+    /// The session has ended; nothing follows.
+    Closed(CloseReason),
+}
+
+/// The answer to one HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// 200 with these packets, for a GET.
+    Payload(Bytes),
+    /// 200 with `ok`, for a POST.
+    Ok,
+    /// 400 without a body: the request overlaps another one, or its session is over.
+    Refused,
+    /// 413 without a body.
+    TooLarge,
+    /// None: the connection is cut.
+    Cut,
+}
+
+/// Why a session ended. The texts are those of the reference, [`Self::SlowConsumer`] aside, which
+/// has no counterpart there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer closed the WebSocket or sent a close packet.
+    TransportClose,
+    /// The transport broke: a poll was given up, requests overlapped, a frame was too large.
+    TransportError,
+    /// What came is no Engine.IO packet.
+    ParseError,
+    /// No pong came in time.
+    PingTimeout,
+    /// This end closed the session.
+    ForcedClose,
+    /// More waits for the peer than the bound allows, and it has taken nothing for ten seconds;
+    /// or four times the bound waits.
+    SlowConsumer,
+}
+
+impl CloseReason {
+    /// The text: `transport close`, `ping timeout`, …
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TransportClose => "transport close",
+            Self::TransportError => "transport error",
+            Self::ParseError => "parse error",
+            Self::PingTimeout => "ping timeout",
+            Self::ForcedClose => "forced close",
+            Self::SlowConsumer => "slow consumer",
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the driver of a WebSocket does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebSocketState {
+    /// Write the frames and wait for more.
+    Open,
+    /// Write the frames and close.
+    Closing,
+    /// Cut the connection; writing is of no use.
+    Cut,
+}
+
+/// How long a session that this end closed waits for a poll that takes the news.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a poll is released while a WebSocket takes the session over.
+const NOOP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The state machine of one session. It is told what happens ([`handle`](Self::handle)), by when
+/// it wants to be woken ([`deadline`](Self::deadline)), and asked what comes of it.
+///
+/// Contract: after each `handle`, drain [`poll_event`](Self::poll_event); let those who wait for a
+/// request's answer ask [`poll_response`](Self::poll_response), and the driver of a WebSocket
+/// [`poll_websocket`](Self::poll_websocket). Packets leave in the order in which they were sent,
+/// on whichever transport is the session's when they leave.
+#[derive(Debug)]
+pub struct Session {
+    phase: Phase,
+    heartbeat: Heartbeat,
+    outbox: Outbox,
+    events: VecDeque<Event>,
+    /// Answers that are decided and not yet fetched.
+    answers: Vec<(RequestId, Response)>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Polling {
+        /// The GET that waits for something to say.
+        poll: Option<RequestId>,
+        /// The POST whose body is on the way.
+        post: Option<RequestId>,
+        candidate: Option<Candidate>,
+    },
+    WebSocket(WebSocketId),
+    /// Closed by this end while no poll was open: the next one is told.
+    Closing {
+        until: Instant,
+    },
+    Closed(End),
+}
+
+/// How the session's WebSocket ends, if it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// There is none: the session was on polling.
+    Polling,
+    /// What still waits leaves before it is closed.
+    Flush(WebSocketId),
+    /// The peer takes nothing, so it is cut.
+    Cut(WebSocketId),
+}
+
+/// A WebSocket that wants to take a polling session over.
+#[derive(Debug)]
+struct Candidate {
+    id: WebSocketId,
+    probe: Probe,
+    /// Without an upgrade packet by then the WebSocket is closed; the session lives on.
+    until: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Probe {
+    Awaited,
+    /// `2probe` came, `3probe` is to be sent.
+    Answering { noop_at: Instant },
+    Answered { noop_at: Instant },
+}
+
+impl Session {
+    /// A session that a GET opened: its answer is the handshake, and nothing else.
+    pub fn polling(now: Instant, config: &Config, open: Outgoing, poll: RequestId) -> Self {
+        let phase = Phase::Polling { poll: Some(poll), post: None, candidate: None };
+        Self::new(now, config, open, phase)
+    }
+
+    /// A session that a WebSocket opened.
+    pub fn websocket(now: Instant, config: &Config, open: Outgoing, id: WebSocketId) -> Self {
+        Self::new(now, config, open, Phase::WebSocket(id))
+    }
+
+    fn new(now: Instant, config: &Config, open: Outgoing, phase: Phase) -> Self {
+        let mut outbox = Outbox::new(now);
+        outbox.push(now, open);
+        Self {
+            phase,
+            heartbeat: Heartbeat::new(now, config.ping_interval),
+            outbox,
+            events: VecDeque::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// The transport on which packets leave now.
+    pub fn transport(&self) -> Transport {
+        match self.phase {
+            Phase::WebSocket(_) | Phase::Closed(End::Flush(_) | End::Cut(_)) => {
+                Transport::WebSocket
+            }
+            _ => Transport::Polling,
+        }
+    }
+
+    /// Whether the session is over and nobody needs to find it any more.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Closed(_))
+    }
+
+    /// Whether packets can still be sent.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Polling { .. } | Phase::WebSocket(_))
+    }
+
+    /// Bytes that wait for the transport, those that its driver holds included.
+    pub fn waiting_bytes(&self) -> usize {
+        self.outbox.waiting_bytes()
+    }
+
+    /// Whether a packet would leave now: a poll is open, or the WebSocket takes what is written.
+    pub fn is_writable(&self) -> bool {
+        match self.phase {
+            Phase::Polling { poll, .. } => poll.is_some(),
+            Phase::WebSocket(_) => !self.outbox.is_blocked(),
+            Phase::Closing { .. } | Phase::Closed(_) => false,
+        }
+    }
+
+    /// Queues packets that leave adjacent to each other. After a close they go nowhere.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        packets: impl IntoIterator<Item = Outgoing>,
+    ) {
+        if !self.is_open() {
+            return;
+        }
+        packets.into_iter().for_each(|packet| self.outbox.push(now, packet));
+        self.check_stall(now, config);
+    }
+
+    /// Takes one thing in.
+    pub fn handle(&mut self, now: Instant, config: &Config, input: Input) {
+        match input {
+            Input::PollOpened(id) => self.poll_opened(now, id),
+            Input::PollAborted(id) => {
+                if matches!(self.phase, Phase::Polling { poll, .. } if poll == Some(id)) {
+                    self.end(CloseReason::TransportError);
+                }
+            }
+            Input::PostOpened(id) => self.post_opened(id),
+            Input::PostReceived(id, body) => {
+                self.post_received(now, config, id, body);
+                self.answers.push((id, Response::Ok));
+            }
+            Input::PostTooLarge(id) => {
+                if self.finish_post(id) {
+                    self.answers.push((id, Response::TooLarge));
+                }
+            }
+            Input::PostUnsupported(id) => {
+                if self.finish_post(id) {
+                    self.answers.push((id, Response::Refused));
+                    self.end(CloseReason::TransportError);
+                }
+            }
+            Input::PostAborted(id) => {
+                if self.finish_post(id) {
+                    self.end(CloseReason::TransportError);
+                }
+            }
+            Input::WebSocketOpened(id) => {
+                if let Phase::Polling { candidate: candidate @ None, .. } = &mut self.phase {
+                    let until = now + config.upgrade_timeout;
+                    *candidate = Some(Candidate { id, probe: Probe::Awaited, until });
+                }
+            }
+            Input::WebSocketMessage(id, message) => {
+                self.websocket_message(now, config, id, message);
+            }
+            Input::WebSocketClosed(id) => self.websocket_ended(id, CloseReason::TransportClose),
+            Input::WebSocketFailed(id) => self.websocket_ended(id, CloseReason::TransportError),
+            Input::Close => self.close(now),
+            Input::Tick => self.tick(now, config),
+        }
+    }
+
+    /// The next thing to tell the application.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Whether [`poll_event`](Self::poll_event) has something.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// The answer to a request, once there is one: for a GET, all that waits.
+    pub fn poll_response(&mut self, now: Instant, id: RequestId) -> Option<Response> {
+        if let Some(index) = self.answers.iter().position(|(answered, _)| *answered == id) {
+            return Some(self.answers.swap_remove(index).1);
+        }
+        match &mut self.phase {
+            Phase::Polling { poll, .. } if *poll == Some(id) => {
+                if self.outbox.is_empty() {
+                    return None;
+                }
+                *poll = None;
+                Some(self.take_payload(now, None))
+            }
+            _ => Some(Response::Refused),
+        }
+    }
+
+    /// Whether [`poll_response`](Self::poll_response) would answer somebody who waits.
+    pub fn has_response(&self) -> bool {
+        let poll_is_open = matches!(self.phase, Phase::Polling { poll: Some(_), .. });
+        !self.answers.is_empty() || poll_is_open && !self.outbox.is_empty()
+    }
+
+    /// What a WebSocket is to write, appended to `frames`, and whether it goes on after that.
+    /// `unwritten_bytes` of what it was given before could not be written yet.
+    pub fn poll_websocket(
+        &mut self,
+        now: Instant,
+        id: WebSocketId,
+        unwritten_bytes: usize,
+        frames: &mut VecDeque<Outgoing>,
+    ) -> WebSocketState {
+        match &mut self.phase {
+            Phase::WebSocket(current) if *current == id => {
+                self.outbox.set_unwritten(now, unwritten_bytes);
+                if !self.outbox.is_empty() {
+                    frames.extend(self.outbox.drain(now));
+                }
+                WebSocketState::Open
+            }
+            Phase::Polling { candidate: Some(candidate), .. } if candidate.id == id => {
+                if let Probe::Answering { noop_at } = candidate.probe {
+                    candidate.probe = Probe::Answered { noop_at };
+                    frames.push_back(Outgoing::PONG_PROBE);
+                }
+                WebSocketState::Open
+            }
+            Phase::Closed(End::Flush(current)) if *current == id => {
+                frames.extend(self.outbox.drain(now));
+                WebSocketState::Closing
+            }
+            Phase::Closed(End::Cut(current)) if *current == id => WebSocketState::Cut,
+            _ => WebSocketState::Closing,
+        }
+    }
+
+    /// Whether the driver of a WebSocket has something to do.
+    pub fn wants_websocket(&self, id: WebSocketId) -> bool {
+        match &self.phase {
+            Phase::WebSocket(current) if *current == id => !self.outbox.is_empty(),
+            Phase::Polling { candidate: Some(candidate), .. } if candidate.id == id => {
+                matches!(candidate.probe, Probe::Answering { .. })
+            }
+            _ => true,
+        }
+    }
+
+    /// By when [`Input::Tick`] is wanted.
+    pub fn deadline(&self, config: &Config) -> Option<Instant> {
+        let stall = self.outbox.stalls_at(config.max_waiting_bytes);
+        let beat = self.heartbeat.deadline();
+        match &self.phase {
+            Phase::Polling { poll, candidate, .. } => {
+                let candidate = candidate.as_ref().map(|candidate| match candidate.probe {
+                    Probe::Answering { noop_at } | Probe::Answered { noop_at }
+                        if poll.is_some() =>
+                    {
+                        noop_at.min(candidate.until)
+                    }
+                    _ => candidate.until,
+                });
+                [stall, candidate].into_iter().flatten().chain([beat]).min()
+            }
+            Phase::WebSocket(_) => stall.into_iter().chain([beat]).min(),
+            Phase::Closing { until } => Some(*until),
+            Phase::Closed(_) => None,
+        }
+    }
+
+    fn poll_opened(&mut self, now: Instant, id: RequestId) {
+        match &mut self.phase {
+            Phase::Polling { poll: Some(first), .. } => {
+                let first = *first;
+                self.answers.push((first, Response::Payload(Outgoing::CLOSE.bytes().clone())));
+                self.answers.push((id, Response::Refused));
+                self.end(CloseReason::TransportError);
+            }
+            Phase::Polling { poll: poll @ None, candidate, .. } => {
+                *poll = Some(id);
+                if let Some(Candidate {
+                    probe: Probe::Answering { noop_at } | Probe::Answered { noop_at },
+                    ..
+                }) = candidate
+                {
+                    *noop_at = now + NOOP_INTERVAL;
+                }
+            }
+            Phase::Closing { .. } => {
+                if self.outbox.is_empty() {
+                    self.outbox.push(now, Outgoing::NOOP);
+                }
+                let farewell = self.take_payload(now, Some(Outgoing::CLOSE));
+                self.answers.push((id, farewell));
+                self.phase = Phase::Closed(End::Polling);
+            }
+            Phase::WebSocket(_) | Phase::Closed(_) => self.answers.push((id, Response::Refused)),
+        }
+    }
+
+    fn post_opened(&mut self, id: RequestId) {
+        match &mut self.phase {
+            Phase::Polling { post: Some(first), .. } => {
+                let first = *first;
+                self.answers.push((first, Response::Cut));
+                self.answers.push((id, Response::Refused));
+                self.end(CloseReason::TransportError);
+            }
+            Phase::Polling { post: post @ None, .. } => *post = Some(id),
+            // What comes after our close is read and ignored, as on a WebSocket.
+            Phase::Closing { .. } => (),
+            Phase::WebSocket(_) | Phase::Closed(_) => self.answers.push((id, Response::Refused)),
+        }
+    }
+
+    /// Ends the wait for a POST's body; false if nobody waits for it any more.
+    fn finish_post(&mut self, id: RequestId) -> bool {
+        match &mut self.phase {
+            Phase::Polling { post, .. } if *post == Some(id) => {
+                *post = None;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn post_received(&mut self, now: Instant, config: &Config, id: RequestId, body: Bytes) {
+        if !self.finish_post(id) {
+            return;
+        }
+        for packet in payload::decode(body) {
+            self.packet(now, config, packet);
+            if !self.is_open() {
+                return;
+            }
+        }
+    }
+
+    fn websocket_message(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        id: WebSocketId,
+        message: Message,
+    ) {
+        match &mut self.phase {
+            Phase::WebSocket(current) if *current == id => {
+                let packet = match message {
+                    Message::Text(text) => Packet::decode(text),
+                    binary @ Message::Binary(_) => Ok(Packet::Message(binary)),
+                };
+                self.packet(now, config, packet);
+            }
+            Phase::Polling { poll, candidate: slot, .. } => {
+                let Some(candidate) = slot.as_mut().filter(|candidate| candidate.id == id) else {
+                    return;
+                };
+                match (message, candidate.probe) {
+                    (Message::Text(text), Probe::Awaited) if text == "2probe" => {
+                        // The poll that is open now is released at once, a later one after a while.
+                        candidate.probe = Probe::Answering { noop_at: now + NOOP_INTERVAL };
+                        self.release_poll(now);
+                    }
+                    (Message::Text(text), Probe::Answering { .. } | Probe::Answered { .. })
+                        if text == "5" =>
+                    {
+                        if let Some(poll) = poll.take() {
+                            let noop = Outgoing::NOOP.bytes().clone();
+                            self.answers.push((poll, Response::Payload(noop)));
+                        }
+                        self.phase = Phase::WebSocket(id);
+                        self.events.push_back(Event::Upgraded);
+                    }
+                    // Not the language of an upgrade: that WebSocket goes, the session stays.
+                    _ => *slot = None,
+                }
+            }
+            _ => (),
+        }
+    }
+
+    fn websocket_ended(&mut self, id: WebSocketId, reason: CloseReason) {
+        match &mut self.phase {
+            Phase::WebSocket(current) if *current == id => self.end(reason),
+            Phase::Polling { candidate: slot, .. } => {
+                if slot.as_ref().is_some_and(|candidate| candidate.id == id) {
+                    *slot = None;
+                }
+            }
+            _ => (),
+        }
+    }
+
+    /// A packet came on the session's transport.
+    fn packet(&mut self, now: Instant, config: &Config, packet: Result<Packet, PacketError>) {
+        match packet {
+            Ok(Packet::Pong(_)) => {
+                self.heartbeat.handle_pong(now, config.ping_interval);
+                return;
+            }
+            Ok(Packet::Message(message)) => self.events.push_back(Event::Message(message)),
+            Ok(Packet::Close) => {
+                if let Phase::Polling { poll: poll @ Some(_), .. } = &mut self.phase {
+                    let noop = Response::Payload(Outgoing::NOOP.bytes().clone());
+                    self.answers.extend(poll.take().map(|poll| (poll, noop)));
+                }
+                self.end(CloseReason::TransportClose);
+            }
+            // Revision 4 turned the heartbeat around: only servers ping.
+            Ok(Packet::Ping(_)) => self.end(CloseReason::TransportError),
+            Ok(Packet::Open(_) | Packet::Upgrade | Packet::Noop) => (),
+            Err(_) => self.end(CloseReason::ParseError),
+        }
+        self.heartbeat.handle_packet(now, config.ping_timeout);
+    }
+
+    /// The application closes.
+    fn close(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Polling { poll: Some(poll), .. } => {
+                let farewell = self.take_payload(now, Some(Outgoing::CLOSE));
+                self.answers.push((poll, farewell));
+                self.end(CloseReason::ForcedClose);
+            }
+            Phase::Polling { poll: None, .. } => {
+                self.phase = Phase::Closing { until: now + CLOSE_TIMEOUT };
+                self.events.push_back(Event::Closed(CloseReason::ForcedClose));
+            }
+            Phase::WebSocket(id) => {
+                self.phase = Phase::Closed(End::Flush(id));
+                self.events.push_back(Event::Closed(CloseReason::ForcedClose));
+            }
+            Phase::Closing { .. } | Phase::Closed(_) => (),
+        }
+    }
+
+    fn tick(&mut self, now: Instant, config: &Config) {
+        match &mut self.phase {
+            Phase::Closing { until } => {
+                if *until <= now {
+                    self.phase = Phase::Closed(End::Polling);
+                    self.outbox.clear();
+                }
+                return;
+            }
+            Phase::Closed(_) => return,
+            Phase::WebSocket(_) => (),
+            Phase::Polling { poll, candidate: slot, .. } => match slot {
+                Some(candidate) if candidate.until <= now => *slot = None,
+                Some(Candidate {
+                    probe: Probe::Answering { noop_at } | Probe::Answered { noop_at },
+                    ..
+                }) if poll.is_some() && *noop_at <= now => self.release_poll(now),
+                _ => (),
+            },
+        }
+        match self.heartbeat.handle_tick(now, config.ping_timeout) {
+            Due::Nothing => self.check_stall(now, config),
+            Due::Ping => self.outbox.push_ping(),
+            Due::TimedOut => self.end(CloseReason::PingTimeout),
+        }
+    }
+
+    /// Gives an open poll something to return with.
+    fn release_poll(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Polling { poll: Some(_), .. }) && self.outbox.is_empty() {
+            self.outbox.push(now, Outgoing::NOOP);
+        }
+    }
+
+    fn check_stall(&mut self, now: Instant, config: &Config) {
+        if self.outbox.stalls_at(config.max_waiting_bytes).is_some_and(|at| at <= now) {
+            self.end(CloseReason::SlowConsumer);
+        }
+    }
+
+    fn take_payload(&mut self, now: Instant, last: Option<Outgoing>) -> Response {
+        let packets: Vec<_> = self.outbox.drain(now).chain(last).collect();
+        Response::Payload(payload::encode(packets.iter()))
+    }
+
+    /// Ends the session at once. Requests that wait are released, what waits for the peer is lost.
+    fn end(&mut self, reason: CloseReason) {
+        if let Phase::Polling { poll, post, .. } = &self.phase {
+            let is_answered = |id| self.answers.iter().any(|(answered, _)| *answered == id);
+            let close = Response::Payload(Outgoing::CLOSE.bytes().clone());
+            let poll = poll.filter(|&id| !is_answered(id)).map(|id| (id, close));
+            let post = post.filter(|&id| !is_answered(id)).map(|id| (id, Response::Cut));
+            self.answers.extend(poll.into_iter().chain(post));
+        }
+        self.phase = Phase::Closed(match self.phase {
+            Phase::WebSocket(id) if reason == CloseReason::SlowConsumer => End::Cut(id),
+            Phase::WebSocket(id) => End::Flush(id),
+            _ => End::Polling,
+        });
+        self.outbox.clear();
+        self.events.push_back(Event::Closed(reason));
+    }
+}

@@ -1,0 +1,284 @@
+//! One connection's namespaces, server side.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Ack, DecodeError, Decoder, Event, Limits, Packet, Text};
+use crate::engine::Message;
+
+/// A socket as the connection sees it: its place in one namespace.
+pub trait Member {
+    /// Where it stands now. It may change at any time, by the application's doing.
+    fn standing(&self) -> Standing;
+}
+
+/// Whether a namespace has been joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The namespace's middlewares have not decided yet.
+    Connecting,
+    /// The client is in.
+    Connected,
+    /// The client was refused, or one of the two ends has left.
+    Gone,
+}
+
+/// What a message asks of the application.
+#[derive(Debug)]
+pub enum Action<S> {
+    /// The client wants to join a namespace. Answer with [`Connection::insert`] if it exists.
+    Connect {
+        /// Its name.
+        namespace: Text,
+        /// A JSON object.
+        auth: Option<Bytes>,
+    },
+    /// An event for this socket.
+    Event(S, Event),
+    /// An acknowledgement for this socket.
+    Ack(S, Ack),
+    /// The client has left this socket's namespace.
+    Disconnect(S),
+}
+
+/// The peer broke the protocol; the connection is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// What came is no packet.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// An event or an acknowledgement for a namespace that was not joined.
+    #[error("a packet for a namespace that was not joined")]
+    NotConnected,
+    /// A namespace was joined twice.
+    #[error("a namespace was joined twice")]
+    ConnectedTwice,
+    /// More namespaces than the limit allows.
+    #[error("too many namespaces")]
+    TooManyNamespaces,
+    /// A packet that only servers send.
+    #[error("a packet that only servers send")]
+    WrongDirection,
+    /// The attachments of a packet did not arrive in time.
+    #[error("attachments did not arrive in time")]
+    AttachmentsTimedOut,
+    /// No namespace was joined in time.
+    #[error("no namespace was joined in time")]
+    ConnectTimedOut,
+}
+
+/// The state machine of one connection: it decodes messages, knows which socket is in which
+/// namespace, and keeps the deadlines for joining a first one and for attachments.
+#[derive(Debug)]
+pub struct Connection<S> {
+    decoder: Decoder,
+    members: Vec<(Box<str>, S)>,
+    /// By when a first namespace must have been joined; `None` once that was seen.
+    connect_by: Option<Instant>,
+    /// By when the attachments of the packet in the decoder must be there.
+    attachments_by: Option<Instant>,
+}
+
+impl<S: Member + Clone> Connection<S> {
+    /// A connection that has joined nothing yet.
+    pub fn new(now: Instant, connect_timeout: Duration, limits: Limits) -> Self {
+        Self {
+            decoder: Decoder::new(limits),
+            members: Vec::new(),
+            connect_by: Some(now + connect_timeout),
+            attachments_by: None,
+        }
+    }
+
+    /// Takes a message in. `None`: nothing is to be done (yet).
+    pub fn handle_message(
+        &mut self,
+        now: Instant,
+        message: Message,
+    ) -> Result<Option<Action<S>>, Violation> {
+        let packet = match message {
+            Message::Text(text) => self.decoder.decode_text(text)?,
+            Message::Binary(attachment) => self.decoder.decode_binary(attachment)?,
+        };
+        let Some(packet) = packet else {
+            let timeout = self.decoder.limits().attachment_timeout;
+            self.attachments_by.get_or_insert(now + timeout);
+            return Ok(None);
+        };
+        self.attachments_by = None;
+        match packet {
+            Packet::Connect { namespace, payload } => {
+                self.members.retain(|(_, member)| member.standing() != Standing::Gone);
+                if self.member(&namespace).is_some() {
+                    return Err(Violation::ConnectedTwice);
+                }
+                if self.members.len() >= self.decoder.limits().max_namespaces {
+                    return Err(Violation::TooManyNamespaces);
+                }
+                Ok(Some(Action::Connect { namespace, auth: payload }))
+            }
+            Packet::Event(event) => {
+                let member = self.connected(&event.namespace)?;
+                Ok(member.map(|member| Action::Event(member, event)))
+            }
+            Packet::Ack(ack) => {
+                let member = self.connected(&ack.namespace)?;
+                Ok(member.map(|member| Action::Ack(member, ack)))
+            }
+            Packet::Disconnect { namespace } => {
+                let index = self.members.iter().position(|(name, _)| *namespace == **name);
+                Ok(index.map(|index| Action::Disconnect(self.members.swap_remove(index).1)))
+            }
+            Packet::ConnectError { .. } => Err(Violation::WrongDirection),
+        }
+    }
+
+    /// The namespace of an [`Action::Connect`] exists; its socket is now connecting.
+    pub fn insert(&mut self, namespace: &str, member: S) {
+        self.members.push((namespace.into(), member));
+    }
+
+    /// All sockets, those that are gone included.
+    pub fn members(&self) -> impl Iterator<Item = &S> {
+        self.members.iter().map(|(_, member)| member)
+    }
+
+    /// By when [`handle_tick`](Self::handle_tick) is wanted.
+    pub fn deadline(&self) -> Option<Instant> {
+        [self.connect_by, self.attachments_by].into_iter().flatten().min()
+    }
+
+    /// The time has come to look at the deadlines.
+    pub fn handle_tick(&mut self, now: Instant) -> Result<(), Violation> {
+        if self.attachments_by.is_some_and(|by| by <= now) {
+            return Err(Violation::AttachmentsTimedOut);
+        }
+        if self.connect_by.is_some_and(|by| by <= now) {
+            let is_connected = |member: &S| member.standing() == Standing::Connected;
+            if !self.members().any(is_connected) {
+                return Err(Violation::ConnectTimedOut);
+            }
+            self.connect_by = None;
+        }
+        Ok(())
+    }
+
+    fn member(&self, namespace: &str) -> Option<&S> {
+        self.members.iter().find(|(name, _)| **name == *namespace).map(|(_, member)| member)
+    }
+
+    /// The socket for an event. One that this end has just sent away is no violation: the peer may
+    /// not know yet, so what it said is passed over.
+    fn connected(&self, namespace: &str) -> Result<Option<S>, Violation> {
+        let member = self.member(namespace).ok_or(Violation::NotConnected)?;
+        match member.standing() {
+            Standing::Connected => Ok(Some(member.clone())),
+            Standing::Gone => Ok(None),
+            Standing::Connecting => Err(Violation::NotConnected),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{cell::Cell, rc::Rc};
+
+    #[derive(Clone, Debug)]
+    struct Seat(Rc<Cell<Standing>>);
+
+    impl Member for Seat {
+        fn standing(&self) -> Standing {
+            self.0.get()
+        }
+    }
+
+    struct Rig {
+        connection: Connection<Seat>,
+        start: Instant,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let start = Instant::now();
+            let timeout = Duration::from_secs(45);
+            let limits = Limits { max_namespaces: 2, ..Limits::default() };
+            Self { connection: Connection::new(start, timeout, limits), start }
+        }
+
+        fn say(&mut self, text: &'static str) -> Result<Option<Action<Seat>>, Violation> {
+            self.connection.handle_message(self.start, Message::Text(Bytes::from(text)))
+        }
+
+        fn join(&mut self, packet: &'static str) -> Seat {
+            let Ok(Some(Action::Connect { namespace, .. })) = self.say(packet) else {
+                panic!("{packet} joins nothing")
+            };
+            let seat = Seat(Rc::new(Cell::new(Standing::Connecting)));
+            self.connection.insert(&namespace, seat.clone());
+            seat
+        }
+    }
+
+    #[test]
+    fn a_namespace_takes_events_once_it_is_joined() {
+        let mut rig = Rig::new();
+        assert_eq!(rig.say(r#"2["a"]"#).unwrap_err(), Violation::NotConnected);
+        let seat = rig.join("0");
+        assert_eq!(rig.say(r#"2["a"]"#).unwrap_err(), Violation::NotConnected);
+        seat.0.set(Standing::Connected);
+        assert!(matches!(rig.say(r#"2["a"]"#), Ok(Some(Action::Event(..)))));
+        assert!(matches!(rig.say("31[]"), Ok(Some(Action::Ack(..)))));
+        assert_eq!(rig.say(r#"2/b,["a"]"#).unwrap_err(), Violation::NotConnected);
+        assert!(matches!(rig.say("1"), Ok(Some(Action::Disconnect(_)))));
+        assert!(matches!(rig.say("1"), Ok(None)));
+    }
+
+    #[test]
+    fn a_socket_that_was_sent_away_is_passed_over_and_may_return() {
+        let mut rig = Rig::new();
+        rig.join("0").0.set(Standing::Gone);
+        assert!(matches!(rig.say(r#"2["a"]"#), Ok(None)));
+        rig.join("0");
+        assert_eq!(rig.connection.members().count(), 1);
+    }
+
+    #[test]
+    fn joining_twice_or_too_much_breaks_the_protocol() {
+        let mut rig = Rig::new();
+        rig.join("0");
+        assert_eq!(rig.say("0").unwrap_err(), Violation::ConnectedTwice);
+        rig.join("0/a,");
+        assert_eq!(rig.say("0/b,").unwrap_err(), Violation::TooManyNamespaces);
+        assert_eq!(rig.say(r#"4"no""#).unwrap_err(), Violation::WrongDirection);
+    }
+
+    #[test]
+    fn a_connection_that_joins_nothing_has_a_deadline() {
+        let mut rig = Rig::new();
+        let deadline = rig.connection.deadline().unwrap();
+        assert_eq!(deadline - rig.start, Duration::from_secs(45));
+        rig.join("0");
+        assert_eq!(rig.connection.handle_tick(deadline), Err(Violation::ConnectTimedOut));
+        rig.connection.members().for_each(|seat| seat.0.set(Standing::Connected));
+        assert_eq!(rig.connection.handle_tick(deadline), Ok(()));
+        assert_eq!(rig.connection.deadline(), None);
+    }
+
+    #[test]
+    fn attachments_have_a_deadline() {
+        let mut rig = Rig::new();
+        rig.join("0").0.set(Standing::Connected);
+        let head = r#"52-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
+        assert!(matches!(rig.say(head), Ok(None)));
+        let later = rig.start + Duration::from_secs(59);
+        let attachment = Message::Binary(Bytes::new());
+        assert!(matches!(rig.connection.handle_message(later, attachment), Ok(None)));
+        rig.connection.handle_tick(rig.start + Duration::from_secs(45)).unwrap();
+        let deadline = rig.connection.deadline().unwrap();
+        assert_eq!(deadline - rig.start, Duration::from_secs(60));
+        assert_eq!(rig.connection.handle_tick(deadline), Err(Violation::AttachmentsTimedOut));
+    }
+}

@@ -1,0 +1,203 @@
+//! From packets to Engine.IO messages.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+
+use crate::{Sid, engine::Outgoing};
+
+/// A packet on its way out: its text, then its attachments, which stay adjacent. A clone shares
+/// the bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedPacket {
+    head: Outgoing,
+    attachments: Vec<Bytes>,
+}
+
+impl EncodedPacket {
+    fn text(head: Vec<u8>) -> Self {
+        Self { head: Outgoing::text(head), attachments: Vec::new() }
+    }
+
+    /// The Engine.IO packets that carry it, in their order.
+    pub fn packets(&self) -> impl Iterator<Item = Outgoing> {
+        let attachments = self.attachments.iter().cloned().map(Outgoing::binary);
+        std::iter::once(self.head.clone()).chain(attachments)
+    }
+
+    /// The bytes of all its parts.
+    pub fn len(&self) -> usize {
+        self.head.bytes().len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// Never: a packet has a type at least.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+/// Writes an event or an acknowledgement: the builder writes all but the arguments, which whoever
+/// knows their types appends to [`json`](Self::json), separated by commas.
+///
+/// ```
+/// use sockeye_protocol::socket::PacketBuilder;
+///
+/// let mut packet = PacketBuilder::event("/admin", Some(12), "foo");
+/// packet.json().extend_from_slice(b"1,true");
+/// let packet = packet.finish(vec![]);
+/// assert_eq!(packet.packets().next().unwrap().bytes(), r#"42/admin,12["foo",1,true]"#);
+/// ```
+#[derive(Debug)]
+pub struct PacketBuilder {
+    text: Vec<u8>,
+    /// Where the arguments begin.
+    start: usize,
+    has_name: bool,
+}
+
+/// `4` for an Engine.IO message, then the type without and with attachments.
+const EVENT: [u8; 2] = *b"25";
+const ACK: [u8; 2] = *b"36";
+
+impl PacketBuilder {
+    /// An event with its name; `id` asks for an acknowledgement.
+    pub fn event(namespace: &str, id: Option<u64>, name: &str) -> Self {
+        let mut text = head(EVENT[0], namespace, 32 + name.len());
+        if let Some(id) = id {
+            write_number(&mut text, id);
+        }
+        text.push(b'[');
+        serde_json::to_writer(&mut text, name).expect("a string is JSON");
+        // The comma after the name is there from the start, and is taken back if nothing follows.
+        text.push(b',');
+        Self { start: text.len(), text, has_name: true }
+    }
+
+    /// The answer to the event that came with this id.
+    pub fn ack(namespace: &str, id: u64) -> Self {
+        let mut text = head(ACK[0], namespace, 32);
+        write_number(&mut text, id);
+        text.push(b'[');
+        Self { start: text.len(), text, has_name: false }
+    }
+
+    /// Where the arguments go.
+    pub fn json(&mut self) -> &mut Vec<u8> {
+        &mut self.text
+    }
+
+    /// Ends the packet. The attachments are those that the arguments' placeholders stand for.
+    pub fn finish(mut self, attachments: Vec<Bytes>) -> EncodedPacket {
+        if self.has_name && self.text.len() == self.start {
+            self.text.pop();
+        }
+        self.text.push(b']');
+        if !attachments.is_empty() {
+            let kind = if self.text[1] == EVENT[0] { EVENT[1] } else { ACK[1] };
+            let mut announced = vec![kind];
+            write_number(&mut announced, attachments.len() as u64);
+            announced.push(b'-');
+            self.text.splice(1..2, announced);
+        }
+        EncodedPacket { head: Outgoing::text(self.text), attachments }
+    }
+}
+
+/// A server's yes: `40/admin,{"sid":"…"}`.
+pub fn connect(namespace: &str, sid: &Sid) -> EncodedPacket {
+    let mut text = head(b'0', namespace, 32);
+    write!(text, r#"{{"sid":"{sid}"}}"#).expect("writing to memory does not fail");
+    EncodedPacket::text(text)
+}
+
+/// A server's no: `44/admin,{"message":"Not authorized","data":{…}}`. `data` is JSON.
+pub fn connect_error(namespace: &str, message: &str, data: Option<&str>) -> EncodedPacket {
+    let mut text = head(b'4', namespace, 32 + message.len());
+    text.extend_from_slice(br#"{"message":"#);
+    serde_json::to_writer(&mut text, message).expect("a string is JSON");
+    if let Some(data) = data {
+        text.extend_from_slice(br#","data":"#);
+        text.extend_from_slice(data.as_bytes());
+    }
+    text.push(b'}');
+    EncodedPacket::text(text)
+}
+
+/// Leaves a namespace: `41/admin,`.
+pub fn disconnect(namespace: &str) -> EncodedPacket {
+    EncodedPacket::text(head(b'1', namespace, 0))
+}
+
+/// `4`, the type, and the namespace unless it is `/`.
+fn head(kind: u8, namespace: &str, more: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(3 + namespace.len() + more);
+    text.extend_from_slice(&[b'4', kind]);
+    if namespace != "/" {
+        text.extend_from_slice(namespace.as_bytes());
+        text.push(b',');
+    }
+    text
+}
+
+fn write_number(text: &mut Vec<u8>, number: u64) {
+    write!(text, "{number}").expect("writing to memory does not fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire(packet: &EncodedPacket) -> String {
+        String::from_utf8(packet.packets().next().unwrap().bytes().to_vec()).unwrap()
+    }
+
+    fn event(namespace: &str, id: Option<u64>, name: &str, json: &str) -> PacketBuilder {
+        let mut packet = PacketBuilder::event(namespace, id, name);
+        packet.json().extend_from_slice(json.as_bytes());
+        packet
+    }
+
+    #[test]
+    fn packets_encode_as_the_reference_writes_them() {
+        let sid = "oSO0OpakMV_3jnilAAAA".parse().unwrap();
+        let placeholder = r#"{"_placeholder":true,"num":0}"#;
+        let one = || vec![Bytes::from_static(&[1])];
+        let mut ack = PacketBuilder::ack("/admin", 13);
+        ack.json().extend_from_slice(b"\"bar\"");
+        let mut binary_ack = PacketBuilder::ack("/", 15);
+        binary_ack.json().extend_from_slice(placeholder.as_bytes());
+        let vectors = [
+            (connect("/", &sid), r#"40{"sid":"oSO0OpakMV_3jnilAAAA"}"#),
+            (connect("/admin", &sid), r#"40/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}"#),
+            (disconnect("/"), "41"),
+            (disconnect("/admin"), "41/admin,"),
+            (
+                connect_error("/x", "Invalid namespace", None),
+                r#"44/x,{"message":"Invalid namespace"}"#,
+            ),
+            (
+                connect_error("/", "no \"way\"", Some(r#"{"code":7}"#)),
+                r#"44{"message":"no \"way\"","data":{"code":7}}"#,
+            ),
+            (event("/", None, "foo", "").finish(vec![]), r#"42["foo"]"#),
+            (event("/admin", Some(12), "foo", "1").finish(vec![]), r#"42/admin,12["foo",1]"#),
+            (PacketBuilder::ack("/", 0).finish(vec![]), "430[]"),
+            (ack.finish(vec![]), r#"43/admin,13["bar"]"#),
+            (
+                event("/admin", None, "baz", placeholder).finish(one()),
+                r#"451-/admin,["baz",{"_placeholder":true,"num":0}]"#,
+            ),
+            (binary_ack.finish(one()), r#"461-15[{"_placeholder":true,"num":0}]"#),
+        ];
+        for (packet, expected) in vectors {
+            assert_eq!(wire(&packet), expected);
+        }
+    }
+
+    #[test]
+    fn attachments_follow_their_head() {
+        let packet = PacketBuilder::ack("/", 1).finish(vec![Bytes::from("a"), Bytes::from("b")]);
+        let parts: Vec<_> = packet.packets().skip(1).collect();
+        assert_eq!(parts, [Outgoing::binary("a"), Outgoing::binary("b")]);
+    }
+}

@@ -1,0 +1,57 @@
+//! Socket.IO packets as they come in.
+
+use bytes::Bytes;
+
+use super::{Payload, Text};
+
+/// A packet, complete with its attachments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Packet {
+    /// `0/admin,{"token":"123"}`: a client wants to join a namespace, or a server says yes.
+    Connect {
+        /// The namespace.
+        namespace: Text,
+        /// A JSON object, if there is one: the client's auth, or the server's `{"sid":…}`.
+        payload: Option<Bytes>,
+    },
+    /// `1/admin,`: the sender leaves the namespace.
+    Disconnect {
+        /// The namespace.
+        namespace: Text,
+    },
+    /// `2["hello",1]`, or `51-[…]` with an attachment.
+    Event(Event),
+    /// `312["reply"]`, or `61-12[…]` with an attachment.
+    Ack(Ack),
+    /// `4/admin,{"message":"Not authorized"}`: a server says no.
+    ConnectError {
+        /// The namespace.
+        namespace: Text,
+        /// A JSON object with a `message` and perhaps `data`, or a string.
+        payload: Bytes,
+    },
+}
+
+/// An event, its arguments undecoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The namespace.
+    pub namespace: Text,
+    /// The number under which an acknowledgement is expected, if one is.
+    pub id: Option<u64>,
+    /// The event's name: the first item of the payload. A number counts as its text.
+    pub name: Text,
+    /// The whole array, name included.
+    pub payload: Payload,
+}
+
+/// An acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// The namespace.
+    pub namespace: Text,
+    /// The number that the event carried. One without a number answers nothing.
+    pub id: Option<u64>,
+    /// The array of arguments.
+    pub payload: Payload,
+}
