@@ -55,6 +55,9 @@ impl Iterator for Entries<'_> {
         let key_start = skip_whitespace(self.text, self.at);
         let key_end = string_end(self.text, key_start)?;
         let colon = skip_whitespace(self.text, key_end);
+        if self.text.get(colon) != Some(&b':') {
+            return None;
+        }
         let start = skip_whitespace(self.text, colon + 1);
         let end = value_end(self.text, start)?;
         self.at = past_comma(self.text, end);
@@ -169,6 +172,122 @@ fn string_end(text: &[u8], at: usize) -> Option<usize> {
             b'"' => return Some(at + 1),
             b'\\' => at += 2,
             _ => at += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn elements(text: &str) -> Vec<&str> {
+        Elements::new(text.as_bytes()).map(|range| &text[range]).collect()
+    }
+
+    #[test]
+    fn arrays_are_split() {
+        assert_eq!(elements("[]"), [""; 0]);
+        assert_eq!(elements(" [ \n] "), [""; 0]);
+        assert_eq!(elements("[1]"), ["1"]);
+        assert_eq!(elements(" [ 1 , \"a,]\\\"\" ] "), ["1", "\"a,]\\\"\""]);
+        assert_eq!(
+            elements(r#"[[],{},[{"a":[1,"}"]}],null,-1e5,"\\"]"#),
+            ["[]", "{}", r#"[{"a":[1,"}"]}]"#, "null", "-1e5", r#""\\""#]
+        );
+    }
+
+    #[test]
+    fn what_is_no_array_has_no_elements() {
+        for text in ["", " ", "{}", "1", "\"[1]\"", "[", "[,", "[\"", "[\"\\", "[[1]", "[{]"] {
+            assert_eq!(elements(text).iter().filter(|element| element.len() > 3).count(), 0);
+        }
+    }
+
+    #[test]
+    fn placeholders_are_found_in_any_order_and_only_as_objects_of_two() {
+        let found = |text: &str| placeholders(text.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(found(r#"{"_placeholder":true,"num":3}"#), [(0..29, 3)]);
+        assert_eq!(found(r#"{"num":3,"_placeholder":true}"#), [(0..29, 3)]);
+        assert_eq!(found(r#" { "num" : 12 , "_placeholder" : true } "#), [(1..39, 12)]);
+        let two = r#"[{"a":{"_placeholder":true,"num":0}},{"_placeholder":true,"num":1}]"#;
+        assert_eq!(found(two), [(6..35, 0), (37..66, 1)]);
+        for data in [
+            r#""{\"_placeholder\":true,\"num\":0}""#,
+            r#"{"_placeholder":false,"num":0}"#,
+            r#"{"_placeholder":true}"#,
+            r#"{"_placeholder":true,"num":-1}"#,
+            r#"{"_placeholder":true,"num":"0"}"#,
+            r#"{"_placeholder":true,"num":99999999999999999999}"#,
+            r#"{"_placeholder":true,"num":0,"x":1}"#,
+            r#"{"x":1,"_placeholder":true,"num":0}"#,
+            r#"{"num":0}"#,
+            r#"{"_placeholder":true,"num":"#,
+        ] {
+            assert_eq!(found(data), [], "{data}");
+        }
+    }
+
+    /// JSON text with white space and escapes in all the places where they may be.
+    fn json_text() -> impl Strategy<Value = String> {
+        let space = "[ \t\n\r]{0,2}";
+        let string = "\"([ a-z,:{}\\[\\]é]|\\\\\"|\\\\\\\\|\\\\u00e9){0,6}\"";
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,2})?(e[+-]?[0-9])?",
+            string,
+        ];
+        leaf.prop_recursive(4, 32, 5, move |inner| {
+            let padded =
+                (space, inner, space).prop_map(|(left, value, right)| left + &value + &right);
+            let entry = (space, string, space, padded.clone())
+                .prop_map(|(left, key, right, value)| left + &key + &right + ":" + &value);
+            prop_oneof![
+                (space, prop::collection::vec(padded, 0..5)).prop_map(|(space, items)| {
+                    if items.is_empty() {
+                        format!("[{space}]")
+                    } else {
+                        format!("[{}]", items.join(","))
+                    }
+                }),
+                (space, prop::collection::vec(entry, 0..5)).prop_map(|(space, items)| {
+                    if items.is_empty() {
+                        format!("{{{space}}}")
+                    } else {
+                        format!("{{{}}}", items.join(","))
+                    }
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn arrays_are_split_as_serde_json_does(items in prop::collection::vec(json_text(), 0..5)) {
+            let text = format!(" [{} ]", items.join(" ,\n"));
+            let expected: Vec<Box<RawValue>> = serde_json::from_str(&text).unwrap();
+            let expected: Vec<&str> = expected.iter().map(|raw| raw.get()).collect();
+            prop_assert_eq!(elements(&text), expected);
+        }
+
+        #[test]
+        fn objects_are_split(keys in prop::collection::vec("[a-z\\\\]{0,3}", 0..5), value in json_text()) {
+            let entries: Vec<_> = keys.iter().map(|key| format!("{key:?} : {value}")).collect();
+            let text = format!("{{ {} }}", entries.join(" , "));
+            let found: Vec<_> = Entries::new(text.as_bytes())
+                .map(|(key, value)| format!("{} : {}", &text[key], &text[value]))
+                .collect();
+            prop_assert_eq!(found, entries);
+        }
+
+        #[test]
+        fn no_input_panics(text in "[\\[\\]{}\",:\\\\ a0]{0,40}") {
+            Elements::new(text.as_bytes()).count();
+            Entries::new(text.as_bytes()).count();
+            placeholders(text.as_bytes()).count();
         }
     }
 }

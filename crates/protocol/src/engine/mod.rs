@@ -3,6 +3,7 @@
 //! Everything here speaks revision 4 of the protocol (`EIO=4`), the one of Socket.IO's clients
 //! since version 3. The bytes are described in `docs/protocol/engine-io.md`.
 
+mod client;
 mod handshake;
 mod heartbeat;
 mod outbox;
@@ -13,6 +14,7 @@ mod request;
 mod session;
 mod transport;
 
+pub use client::{ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession};
 pub use handshake::{Handshake, HandshakeError};
 pub use outgoing::{Kind, Outgoing};
 pub use packet::{Message, Packet, PacketError};

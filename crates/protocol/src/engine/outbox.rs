@@ -17,7 +17,9 @@ pub(super) struct Outbox {
     queued_bytes: usize,
     /// Bytes that a transport's driver has taken and could not write yet.
     unwritten_bytes: usize,
-    /// When the transport last took or wrote something, or when the queue was last empty.
+    /// What the driver would hold if it had written nothing since it was last asked.
+    held_bytes: usize,
+    /// When the peer last took something, or when the queue was last empty.
     progress_at: Instant,
 }
 
@@ -31,6 +33,7 @@ impl Outbox {
             packets: VecDeque::new(),
             queued_bytes: 0,
             unwritten_bytes: 0,
+            held_bytes: 0,
             progress_at: now,
         }
     }
@@ -51,9 +54,20 @@ impl Outbox {
         self.packets.is_empty() && !self.ping
     }
 
-    /// Takes all that waits, the ping first.
-    pub(super) fn drain(&mut self, now: Instant) -> impl Iterator<Item = Outgoing> {
+    /// A poll takes all that waits, the ping first.
+    pub(super) fn take(&mut self, now: Instant) -> impl Iterator<Item = Outgoing> {
         self.progress_at = now;
+        self.drain()
+    }
+
+    /// The driver of a WebSocket takes all that waits, the ping first. That says nothing about the
+    /// peer: what it takes shows in what stays unwritten.
+    pub(super) fn hand_over(&mut self) -> impl Iterator<Item = Outgoing> {
+        self.held_bytes = self.unwritten_bytes + self.queued_bytes;
+        self.drain()
+    }
+
+    fn drain(&mut self) -> impl Iterator<Item = Outgoing> {
         self.queued_bytes = 0;
         let ping = std::mem::take(&mut self.ping).then_some(Outgoing::PING);
         ping.into_iter().chain(self.packets.drain(..))
@@ -61,10 +75,11 @@ impl Outbox {
 
     /// The driver still holds so many bytes of what it has taken.
     pub(super) fn set_unwritten(&mut self, now: Instant, bytes: usize) {
-        if bytes < self.unwritten_bytes || bytes == 0 {
+        if bytes < self.held_bytes || bytes == 0 {
             self.progress_at = now;
         }
         self.unwritten_bytes = bytes;
+        self.held_bytes = bytes;
     }
 
     /// Whether what was sent before is still held by the driver.
@@ -81,6 +96,7 @@ impl Outbox {
         self.packets = VecDeque::new();
         self.queued_bytes = 0;
         self.unwritten_bytes = 0;
+        self.held_bytes = 0;
     }
 
     /// When the peer counts as too slow, if it goes on taking nothing: more than `bound` bytes

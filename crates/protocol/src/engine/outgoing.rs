@@ -68,5 +68,9 @@ impl Outgoing {
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
-}
 
+    /// The same, taken out.
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+}

@@ -75,10 +75,7 @@ mod tests {
     #[test]
     fn a_bad_packet_ends_the_body_after_those_before_it() {
         let decoded: Vec<_> = decode(Bytes::from("2\u{1e}x\u{1e}3")).collect();
-        assert_eq!(decoded, [
-            Ok(Packet::Ping(Bytes::new())),
-            Err(PacketError::UnknownType(b'x'))
-        ]);
+        assert_eq!(decoded, [Ok(Packet::Ping(Bytes::new())), Err(PacketError::UnknownType(b'x'))]);
         assert_eq!(decode(Bytes::new()).collect::<Vec<_>>(), [Err(PacketError::Empty)]);
         let trailing: Vec<_> = decode(Bytes::from("6\u{1e}")).collect();
         assert_eq!(trailing, [Ok(Packet::Noop), Err(PacketError::Empty)]);

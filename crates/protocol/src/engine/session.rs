@@ -220,8 +220,12 @@ struct Candidate {
 enum Probe {
     Awaited,
     /// `2probe` came, `3probe` is to be sent.
-    Answering { noop_at: Instant },
-    Answered { noop_at: Instant },
+    Answering {
+        noop_at: Instant,
+    },
+    Answered {
+        noop_at: Instant,
+    },
 }
 
 impl Session {
@@ -301,15 +305,15 @@ impl Session {
         match input {
             Input::PollOpened(id) => self.poll_opened(now, id),
             Input::PollAborted(id) => {
-                if matches!(self.phase, Phase::Polling { poll, .. } if poll == Some(id)) {
-                    self.end(CloseReason::TransportError);
+                self.answers.retain(|(answered, _)| *answered != id);
+                if let Phase::Polling { poll, .. } = &mut self.phase {
+                    if poll.take_if(|poll| *poll == id).is_some() {
+                        self.end(CloseReason::TransportError);
+                    }
                 }
             }
             Input::PostOpened(id) => self.post_opened(id),
-            Input::PostReceived(id, body) => {
-                self.post_received(now, config, id, body);
-                self.answers.push((id, Response::Ok));
-            }
+            Input::PostReceived(id, body) => self.post_received(now, config, id, body),
             Input::PostTooLarge(id) => {
                 if self.finish_post(id) {
                     self.answers.push((id, Response::TooLarge));
@@ -322,6 +326,7 @@ impl Session {
                 }
             }
             Input::PostAborted(id) => {
+                self.answers.retain(|(answered, _)| *answered != id);
                 if self.finish_post(id) {
                     self.end(CloseReason::TransportError);
                 }
@@ -354,8 +359,8 @@ impl Session {
 
     /// The answer to a request, once there is one: for a GET, all that waits.
     pub fn poll_response(&mut self, now: Instant, id: RequestId) -> Option<Response> {
-        if let Some(index) = self.answers.iter().position(|(answered, _)| *answered == id) {
-            return Some(self.answers.swap_remove(index).1);
+        if let Some(answer) = self.poll_early_response(id) {
+            return Some(answer);
         }
         match &mut self.phase {
             Phase::Polling { poll, .. } if *poll == Some(id) => {
@@ -369,10 +374,21 @@ impl Session {
         }
     }
 
-    /// Whether [`poll_response`](Self::poll_response) would answer somebody who waits.
-    pub fn has_response(&self) -> bool {
-        let poll_is_open = matches!(self.phase, Phase::Polling { poll: Some(_), .. });
-        !self.answers.is_empty() || poll_is_open && !self.outbox.is_empty()
+    /// Whether [`poll_response`](Self::poll_response) would answer this request.
+    pub fn has_response(&self, id: RequestId) -> bool {
+        match &self.phase {
+            Phase::Polling { poll, post, .. } if *poll == Some(id) || *post == Some(id) => {
+                self.is_answered(id) || *poll == Some(id) && !self.outbox.is_empty()
+            }
+            _ => true,
+        }
+    }
+
+    /// The answer to a POST whose body is still on the way: there is one only if the session does
+    /// not wait for the body any more.
+    pub fn poll_early_response(&mut self, id: RequestId) -> Option<Response> {
+        let index = self.answers.iter().position(|(answered, _)| *answered == id)?;
+        Some(self.answers.swap_remove(index).1)
     }
 
     /// What a WebSocket is to write, appended to `frames`, and whether it goes on after that.
@@ -382,25 +398,25 @@ impl Session {
         now: Instant,
         id: WebSocketId,
         unwritten_bytes: usize,
-        frames: &mut VecDeque<Outgoing>,
+        frames: &mut impl Extend<Outgoing>,
     ) -> WebSocketState {
         match &mut self.phase {
             Phase::WebSocket(current) if *current == id => {
                 self.outbox.set_unwritten(now, unwritten_bytes);
                 if !self.outbox.is_empty() {
-                    frames.extend(self.outbox.drain(now));
+                    frames.extend(self.outbox.hand_over());
                 }
                 WebSocketState::Open
             }
             Phase::Polling { candidate: Some(candidate), .. } if candidate.id == id => {
                 if let Probe::Answering { noop_at } = candidate.probe {
                     candidate.probe = Probe::Answered { noop_at };
-                    frames.push_back(Outgoing::PONG_PROBE);
+                    frames.extend([Outgoing::PONG_PROBE]);
                 }
                 WebSocketState::Open
             }
             Phase::Closed(End::Flush(current)) if *current == id => {
-                frames.extend(self.outbox.drain(now));
+                frames.extend(self.outbox.hand_over());
                 WebSocketState::Closing
             }
             Phase::Closed(End::Cut(current)) if *current == id => WebSocketState::Cut,
@@ -427,7 +443,7 @@ impl Session {
             Phase::Polling { poll, candidate, .. } => {
                 let candidate = candidate.as_ref().map(|candidate| match candidate.probe {
                     Probe::Answering { noop_at } | Probe::Answered { noop_at }
-                        if poll.is_some() =>
+                        if poll.is_some() && self.outbox.is_empty() =>
                     {
                         noop_at.min(candidate.until)
                     }
@@ -498,9 +514,13 @@ impl Session {
     }
 
     fn post_received(&mut self, now: Instant, config: &Config, id: RequestId, body: Bytes) {
+        if matches!(self.phase, Phase::Closing { .. }) {
+            self.answers.push((id, Response::Ok));
+        }
         if !self.finish_post(id) {
             return;
         }
+        self.answers.push((id, Response::Ok));
         for packet in payload::decode(body) {
             self.packet(now, config, packet);
             if !self.is_open() {
@@ -556,9 +576,7 @@ impl Session {
         match &mut self.phase {
             Phase::WebSocket(current) if *current == id => self.end(reason),
             Phase::Polling { candidate: slot, .. } => {
-                if slot.as_ref().is_some_and(|candidate| candidate.id == id) {
-                    *slot = None;
-                }
+                slot.take_if(|candidate| candidate.id == id);
             }
             _ => (),
         }
@@ -647,18 +665,21 @@ impl Session {
         }
     }
 
+    fn is_answered(&self, id: RequestId) -> bool {
+        self.answers.iter().any(|(answered, _)| *answered == id)
+    }
+
     fn take_payload(&mut self, now: Instant, last: Option<Outgoing>) -> Response {
-        let packets: Vec<_> = self.outbox.drain(now).chain(last).collect();
+        let packets: Vec<_> = self.outbox.take(now).chain(last).collect();
         Response::Payload(payload::encode(packets.iter()))
     }
 
     /// Ends the session at once. Requests that wait are released, what waits for the peer is lost.
     fn end(&mut self, reason: CloseReason) {
         if let Phase::Polling { poll, post, .. } = &self.phase {
-            let is_answered = |id| self.answers.iter().any(|(answered, _)| *answered == id);
             let close = Response::Payload(Outgoing::CLOSE.bytes().clone());
-            let poll = poll.filter(|&id| !is_answered(id)).map(|id| (id, close));
-            let post = post.filter(|&id| !is_answered(id)).map(|id| (id, Response::Cut));
+            let poll = poll.filter(|&id| !self.is_answered(id)).map(|id| (id, close));
+            let post = post.filter(|&id| !self.is_answered(id)).map(|id| (id, Response::Cut));
             self.answers.extend(poll.into_iter().chain(post));
         }
         self.phase = Phase::Closed(match self.phase {

@@ -130,9 +130,7 @@ impl Decoder {
         if partial.missing > 0 {
             return Ok(None);
         }
-        if let Some(json) = placeholder::check(&payload.json, payload.attachments.len())? {
-            payload.json = json;
-        }
+        placeholder::check(&payload.json, payload.attachments.len())?;
         Ok(self.partial.take().map(|partial| partial.packet))
     }
 }

@@ -182,10 +182,30 @@ mod tests {
 
     fn nearly_json() -> impl Strategy<Value = String> {
         let token = prop_oneof![
-            Just("["), Just("]"), Just("{"), Just("}"), Just(","), Just(":"), Just(" "),
-            Just("\"a\""), Just("\"\\u00e9\""), Just("\"\\x\""), Just("\"\\ud800\""), Just("true"),
-            Just("null"), Just("-1.5e+3"), Just("01"), Just("0"), Just("1."), Just("\u{1}"),
-            Just("\"€\""), Just("nul"), Just("-"), Just("\""), Just("\"\\\"\""), Just("12"),
+            Just("["),
+            Just("]"),
+            Just("{"),
+            Just("}"),
+            Just(","),
+            Just(":"),
+            Just(" "),
+            Just("\"a\""),
+            Just("\"\\u00e9\""),
+            Just("\"\\x\""),
+            Just("\"\\ud800\""),
+            Just("true"),
+            Just("null"),
+            Just("-1.5e+3"),
+            Just("01"),
+            Just("0"),
+            Just("1."),
+            Just("\u{1}"),
+            Just("\"€\""),
+            Just("nul"),
+            Just("-"),
+            Just("\""),
+            Just("\"\\\"\""),
+            Just("12"),
         ];
         proptest::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat())
     }

@@ -1,0 +1,253 @@
+//! HTTP requests on their way to a session.
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, UPGRADE},
+    request::Parts,
+};
+use http_body_util::Full;
+use sockeye_protocol::{
+    Sid,
+    engine::{Input, Method, Query, Refusal, RequestLine, Transport, Wanted, WebSocketId, check},
+};
+use sockeye_websocket::handshake;
+
+use crate::{
+    Application, Config, Handshake,
+    cors::check_origin,
+    polling,
+    service::{EngineLayer, EngineService},
+    session::{Inner, Shared},
+    websocket,
+};
+
+/// An Engine.IO server: the sessions, and what answers their requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Shared>);
+
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+impl Engine {
+    /// An engine for an application. It listens nowhere yet: see [`service`](Self::service),
+    /// [`layer`](Self::layer) and [`listen`](Self::listen).
+    pub fn new(config: Config, application: Arc<dyn Application>) -> Self {
+        Self(Arc::new(Shared::new(config, application)))
+    }
+
+    /// A tower service that answers the engine's requests, and all others with 404.
+    pub fn service(&self) -> EngineService {
+        EngineService(self.clone())
+    }
+
+    /// A tower layer that answers the engine's requests and passes all others on.
+    pub fn layer(&self) -> EngineLayer {
+        EngineLayer(self.clone())
+    }
+
+    /// The options.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// How many sessions there are, those included that were closed and wait for a last poll.
+    pub fn sessions_count(&self) -> usize {
+        self.0.sessions().len()
+    }
+
+    /// Closes all sessions.
+    pub fn close(&self) {
+        let sessions: Vec<_> = self.0.sessions().values().cloned().collect();
+        sessions.into_iter().for_each(|session| crate::Session(session).close());
+    }
+
+    /// Whether requests to this path belong to the engine.
+    pub(crate) fn is_mine(&self, path: &str) -> bool {
+        path.starts_with(&self.0.config.path)
+    }
+
+    /// Answers a request whose path is the engine's.
+    pub(crate) async fn handle<B>(&self, mut request: Request<B>) -> Answer
+    where
+        B: http_body::Body + Send,
+        B::Data: Buf + Send,
+        B::Error: Send,
+    {
+        let cors = self.0.config.cors.as_ref();
+        let mut headers = HeaderMap::new();
+        if let Some(cors) = cors {
+            cors.apply(request.headers(), &mut headers);
+            if request.method() == http::Method::OPTIONS {
+                cors.apply_preflight(request.headers(), &mut headers);
+                let mut answer = status(StatusCode::NO_CONTENT);
+                answer.headers_mut().extend(headers);
+                return answer;
+            }
+        }
+        // The connection's own part of the request must not end up in the session's handshake.
+        let on_upgrade = hyper::upgrade::on(&mut request);
+        request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+        let (parts, body) = request.into_parts();
+        let mut answer = self.route(parts, body, on_upgrade).await;
+        for (name, value) in &headers {
+            answer.headers_mut().append(name, value.clone());
+        }
+        answer
+    }
+
+    async fn route<B>(
+        &self,
+        parts: Parts,
+        body: B,
+        on_upgrade: hyper::upgrade::OnUpgrade,
+    ) -> Answer
+    where
+        B: http_body::Body + Send,
+        B::Data: Buf + Send,
+        B::Error: Send,
+    {
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        let upgrade = handshake::is_upgrade(&parts.headers);
+        let method = match parts.method {
+            http::Method::GET => Method::Get,
+            http::Method::POST => Method::Post,
+            _ => Method::Other,
+        };
+        let mut session = None;
+        let line = RequestLine { method, query: &query, upgrade };
+        let wanted = check(line, self.0.config.transports, |sid| {
+            session = self.0.session(sid);
+            session.as_ref().map(|session| session.transport())
+        })
+        .and_then(|wanted| self.check_origin(&parts.headers, upgrade).map(|()| wanted));
+        let wanted = match wanted {
+            Ok(wanted) => wanted,
+            Err(refusal) => return refuse(&refusal, upgrade),
+        };
+        match (wanted, session) {
+            (Wanted::Session(_), _) if self.is_full() => {
+                refuse(&Refusal::Forbidden("Too many connections".to_owned()), upgrade)
+            }
+            (Wanted::Session(Transport::Polling), _) => {
+                let session = self.open(parts, query, Transport::Polling);
+                polling::get(session).await
+            }
+            (Wanted::Polling, Some(session)) => match method {
+                Method::Get => polling::poll(session).await,
+                Method::Post => polling::post(session, &parts.headers, body).await,
+                Method::Other => status(StatusCode::INTERNAL_SERVER_ERROR),
+            },
+            (Wanted::Session(Transport::WebSocket), _) => {
+                let engine = self.clone();
+                switch_protocols(&parts.clone(), on_upgrade, move |io| {
+                    let session = engine.open(parts, query, Transport::WebSocket);
+                    websocket::Driver::new(session, WebSocketId(0), io)
+                })
+            }
+            (Wanted::Upgrade, Some(session)) => {
+                switch_protocols(&parts, on_upgrade, move |io| {
+                    let id = WebSocketId(session.next_id());
+                    session.handle(Input::WebSocketOpened(id));
+                    websocket::Driver::new(session, id, io)
+                })
+            }
+            (Wanted::Polling | Wanted::Upgrade, None) => refuse(&Refusal::SessionUnknown, upgrade),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.sessions_count() >= self.0.config.max_connections
+    }
+
+    fn check_origin(&self, headers: &HeaderMap, upgrade: bool) -> Result<(), Refusal> {
+        let cors = self.0.config.cors.as_ref();
+        check_origin(cors, headers, upgrade).map_err(|origin| {
+            match cors {
+                Some(allowed) => tracing::warn!(
+                    "refused the origin {origin}: only {allowed:?} may connect; to let it in, add \
+                     it to the server's `Cors::origins([…])`"
+                ),
+                None => tracing::warn!(
+                    "refused a WebSocket from the origin {origin}: it is not the server's own; to \
+                     let it in, build the server with `.cors(Cors::origin(\"{origin}\"))`"
+                ),
+            }
+            Refusal::forbidden()
+        })
+    }
+
+    fn open(&self, parts: Parts, query: Query, transport: Transport) -> Arc<Inner> {
+        let mut bits = [0; 15];
+        getrandom::fill(&mut bits).expect("the operating system has random bits");
+        let handshake = Handshake::new(parts, query);
+        Inner::open(&self.0, Sid::from_random(bits), handshake, transport)
+    }
+}
+
+/// Answers 101 and runs the WebSocket once the connection is free for it.
+fn switch_protocols(
+    parts: &Parts,
+    on_upgrade: hyper::upgrade::OnUpgrade,
+    open: impl FnOnce((websocket::Io, BytesMut)) -> websocket::Driver + Send + 'static,
+) -> Answer {
+    let accept = match handshake::accept(&parts.method, parts.version, &parts.headers) {
+        Ok(accept) => accept,
+        Err(error) => {
+            let mut answer = plain(error.status(), error.to_string());
+            if error.status() == StatusCode::METHOD_NOT_ALLOWED {
+                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+            }
+            return answer;
+        }
+    };
+    tokio::spawn(async move {
+        match on_upgrade.await {
+            Ok(upgraded) => open(websocket::Io::new(upgraded)).await,
+            Err(error) => tracing::debug!(%error, "a connection was lost before it was a WebSocket"),
+        }
+    });
+    let mut answer = status(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = answer.headers_mut();
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    answer
+}
+
+/// An answer without a body.
+pub(crate) fn status(status: StatusCode) -> Answer {
+    let mut answer = Answer::default();
+    *answer.status_mut() = status;
+    answer
+}
+
+/// An answer whose content depends on the moment.
+pub(crate) fn content(content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+fn plain(status: StatusCode, text: String) -> Answer {
+    let mut answer = Response::new(Full::new(text.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+fn refuse(refusal: &Refusal, upgrade: bool) -> Answer {
+    tracing::debug!(code = refusal.code(), %refusal, upgrade, "request refused");
+    let code = StatusCode::from_u16(refusal.status(upgrade)).expect("400 and 403 are statuses");
+    if upgrade {
+        return plain(code, refusal.to_string());
+    }
+    let mut answer = Response::new(Full::new(refusal.to_json().into()));
+    *answer.status_mut() = code;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}

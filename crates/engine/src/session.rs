@@ -1,0 +1,473 @@
+//! One session as its drivers, its senders and its application share it.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    task::Waker,
+    time::Instant,
+};
+
+use sockeye_protocol::{
+    Sid,
+    engine::{
+        self, CloseReason, Event, Input, Message, Outgoing, RequestId, Response, Transport,
+        WebSocketId, WebSocketState,
+    },
+};
+use tokio::runtime::Handle;
+
+use crate::{Config, Handshake, timers::Timers};
+
+/// What speaks over sessions: Socket.IO, or anything else.
+pub trait Application: Send + Sync + 'static {
+    /// A session has opened. What is sent now follows the handshake.
+    fn open(&self, session: &Session) -> Box<dyn Connection>;
+}
+
+/// The application's end of one session.
+///
+/// Its methods are called one after another, never two at a time, in the order in which things
+/// happened, by whichever task found them out. They must not block.
+pub trait Connection: Send {
+    /// The peer said something.
+    fn handle_message(&mut self, message: Message);
+
+    /// The session moved from polling to a WebSocket.
+    fn handle_upgrade(&mut self) {}
+
+    /// The session has ended; nothing follows.
+    fn handle_close(&mut self, reason: CloseReason);
+
+    /// By when [`handle_deadline`](Self::handle_deadline) is wanted. Asked after each call.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The deadline has come.
+    fn handle_deadline(&mut self, _now: Instant) {}
+}
+
+/// The time, which stands still where a test has paused tokio's clock.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// A handle to one session: sends, closes, and tells about it. Cheap to clone.
+#[derive(Clone)]
+pub struct Session(pub(crate) Arc<Inner>);
+
+/// What all sessions of an engine share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) application: Arc<dyn Application>,
+    sessions: Mutex<HashMap<Sid, Arc<Inner>>>,
+    runtime: OnceLock<(Handle, Timers)>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, application: Arc<dyn Application>) -> Self {
+        let sessions = Mutex::default();
+        Self { config, application, sessions, runtime: OnceLock::new() }
+    }
+
+    /// The runtime and the timers, which start with the first request.
+    fn runtime(&self) -> &(Handle, Timers) {
+        self.runtime.get_or_init(|| {
+            let runtime = Handle::current();
+            let timers = Timers::start(&runtime);
+            (runtime, timers)
+        })
+    }
+
+    pub(crate) fn sessions(&self) -> MutexGuard<'_, HashMap<Sid, Arc<Inner>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn session(&self, sid: &str) -> Option<Arc<Inner>> {
+        let sid = sid.parse::<Sid>().ok()?;
+        self.sessions().get(&sid).cloned()
+    }
+}
+
+/// A session. Its state is behind one lock that is held for a few instructions only, never while
+/// anything waits and never while the application runs; the lock of `Shared::sessions` is not
+/// taken while it is held.
+pub(crate) struct Inner {
+    pub(crate) id: Sid,
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) shared: Arc<Shared>,
+    state: Mutex<State>,
+}
+
+struct State {
+    machine: engine::Session,
+    /// Requests and WebSockets whose tasks sleep until the machine has something for them.
+    sleepers: Vec<(Party, Waker)>,
+    turn: Turn,
+    /// By when the application wants to be called.
+    application_deadline: Option<Instant>,
+    /// The earliest entry that the timers hold for this session.
+    timer_at: Option<Instant>,
+    next_id: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Party {
+    Request(RequestId),
+    WebSocket(WebSocketId),
+}
+
+/// Who may call the application: one task at a time.
+enum Turn {
+    Free(Box<dyn Connection>),
+    Taken,
+    Over,
+}
+
+impl Inner {
+    /// Opens a session that the request `handshake` asked for and makes it known.
+    pub(crate) fn open(
+        shared: &Arc<Shared>,
+        sid: Sid,
+        handshake: Handshake,
+        transport: Transport,
+    ) -> Arc<Self> {
+        let config = &shared.config;
+        let open = sockeye_protocol::engine::Handshake {
+            sid,
+            upgrade_to_websocket: transport == Transport::Polling
+                && config.allow_upgrades
+                && config.transports.contains(Transport::WebSocket),
+            ping_interval: config.session.ping_interval,
+            ping_timeout: config.session.ping_timeout,
+            max_payload: config.max_payload,
+        }
+        .encode();
+        let now = now();
+        let machine = match transport {
+            Transport::Polling => {
+                engine::Session::polling(now, &config.session, open, RequestId(0))
+            }
+            Transport::WebSocket => {
+                engine::Session::websocket(now, &config.session, open, WebSocketId(0))
+            }
+        };
+        let session = Arc::new(Self {
+            id: sid,
+            handshake: Arc::new(handshake),
+            shared: shared.clone(),
+            state: Mutex::new(State {
+                machine,
+                sleepers: Vec::new(),
+                turn: Turn::Taken,
+                application_deadline: None,
+                timer_at: None,
+                next_id: 1,
+            }),
+        });
+        shared.sessions().insert(sid, session.clone());
+        tracing::debug!(sid = %SidDigest(sid), %transport, "session opened");
+        let connection = shared.application.open(&Session(session.clone()));
+        session.yield_turn(connection);
+        session.run_turn();
+        session
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.state().machine.transport()
+    }
+
+    pub(crate) fn next_id(&self) -> u32 {
+        let mut state = self.state();
+        state.next_id += 1;
+        state.next_id
+    }
+
+    /// Tells the machine what happened, and the application what came of it.
+    pub(crate) fn handle(self: &Arc<Self>, input: Input) {
+        self.change(|machine, config, now| machine.handle(now, config, input));
+        self.run_turn();
+    }
+
+    /// Changes the machine for callers that are no drivers, such as an application that holds locks
+    /// of its own: if that ends the session, another task tells the application.
+    fn change_elsewhere<R>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut engine::Session, &engine::Config, Instant) -> R,
+    ) -> R {
+        let (result, ended) = self.change(|machine, config, now| {
+            let was_open = machine.is_open();
+            (change(machine, config, now), was_open && !machine.is_open())
+        });
+        if ended {
+            self.run_turn_elsewhere();
+        }
+        result
+    }
+
+    fn run_turn_elsewhere(self: &Arc<Self>) {
+        let session = self.clone();
+        self.shared.runtime().0.spawn(async move { session.run_turn() });
+    }
+
+    /// Changes the machine and sees to what follows from that outside of it.
+    fn change<R>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut engine::Session, &engine::Config, Instant) -> R,
+    ) -> R {
+        let config = &self.shared.config.session;
+        let (result, wakers, finished) = {
+            let mut state = self.state();
+            let result = change(&mut state.machine, config, now());
+            self.set_timer(&mut state);
+            (result, state.take_wakers(), state.machine.is_finished())
+        };
+        wakers.wake();
+        if finished {
+            self.shared.sessions().remove(&self.id);
+        }
+        result
+    }
+
+    fn set_timer(self: &Arc<Self>, state: &mut State) {
+        let machine = state.machine.deadline(&self.shared.config.session);
+        let Some(at) = machine.into_iter().chain(state.application_deadline).min() else { return };
+        if state.timer_at.is_none_or(|scheduled| at < scheduled) {
+            state.timer_at = Some(at);
+            self.shared.runtime().1.schedule(at, Arc::downgrade(self));
+        }
+    }
+
+    /// The timers call: something may be due.
+    pub(crate) fn handle_timer(self: &Arc<Self>, now: Instant) {
+        self.state().timer_at = None;
+        self.change_elsewhere(|machine, config, now| machine.handle(now, config, Input::Tick));
+        if self.state().application_deadline.is_some_and(|at| at <= now) {
+            self.run_turn_elsewhere();
+        }
+    }
+
+    /// Calls the application until it knows everything, unless another task is at it already.
+    fn run_turn(self: &Arc<Self>) {
+        let mut connection = {
+            let mut state = self.state();
+            if !state.has_work() {
+                return;
+            }
+            match std::mem::replace(&mut state.turn, Turn::Taken) {
+                Turn::Free(connection) => connection,
+                other => {
+                    state.turn = other;
+                    return;
+                }
+            }
+        };
+        loop {
+            let (event, is_due) = {
+                let mut state = self.state();
+                let is_due = state.application_deadline.is_some_and(|at| at <= now());
+                if is_due {
+                    state.application_deadline = None;
+                }
+                (state.machine.poll_event(), is_due)
+            };
+            if is_due {
+                connection.handle_deadline(now());
+            }
+            match event {
+                Some(Event::Message(message)) => connection.handle_message(message),
+                Some(Event::Upgraded) => connection.handle_upgrade(),
+                Some(Event::Closed(reason)) => {
+                    tracing::debug!(sid = %SidDigest(self.id), %reason, "session closed");
+                    connection.handle_close(reason);
+                    self.state().turn = Turn::Over;
+                    return;
+                }
+                None if is_due => (),
+                None => match self.yield_turn(connection) {
+                    Some(again) => connection = again,
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Lets others call the application, unless something has come up in the meantime.
+    fn yield_turn(
+        self: &Arc<Self>,
+        connection: Box<dyn Connection>,
+    ) -> Option<Box<dyn Connection>> {
+        let deadline = connection.deadline();
+        let mut state = self.state();
+        state.application_deadline = deadline;
+        if state.machine.has_events() {
+            return Some(connection);
+        }
+        state.turn = Turn::Free(connection);
+        self.set_timer(&mut state);
+        None
+    }
+
+    /// The answer to a request; without one, `waker` is woken when there is.
+    pub(crate) fn poll_response(&self, id: RequestId, waker: &Waker) -> Option<Response> {
+        let mut state = self.state();
+        let response = state.machine.poll_response(now(), id);
+        state.park(Party::Request(id), response.is_none().then_some(waker));
+        response
+    }
+
+    /// Whether a request that is not finished yet has been answered.
+    pub(crate) fn poll_early_response(&self, id: RequestId, waker: &Waker) -> Option<Response> {
+        let mut state = self.state();
+        let response = state.machine.poll_early_response(id);
+        state.park(Party::Request(id), response.is_none().then_some(waker));
+        response
+    }
+
+    /// Takes what came on a WebSocket. Its driver is awake, so it is not woken for what comes of it.
+    pub(crate) fn handle_websocket(self: &Arc<Self>, id: WebSocketId, input: Input) {
+        self.state().park(Party::WebSocket(id), None);
+        self.handle(input);
+    }
+
+    /// What a WebSocket is to write; without anything, `waker` is woken when there is.
+    pub(crate) fn poll_websocket(
+        &self,
+        id: WebSocketId,
+        unwritten_bytes: usize,
+        frames: &mut impl Extend<Outgoing>,
+        waker: &Waker,
+    ) -> WebSocketState {
+        let mut state = self.state();
+        let has_frames = state.machine.wants_websocket(id);
+        let websocket = state.machine.poll_websocket(now(), id, unwritten_bytes, frames);
+        state.park(Party::WebSocket(id), (!has_frames).then_some(waker));
+        websocket
+    }
+}
+
+impl State {
+    fn has_work(&self) -> bool {
+        self.machine.has_events() || self.application_deadline.is_some_and(|at| at <= now())
+    }
+
+    /// Registers or forgets the waker of one party.
+    fn park(&mut self, party: Party, waker: Option<&Waker>) {
+        let index = self.sleepers.iter().position(|(sleeper, _)| *sleeper == party);
+        match (index, waker) {
+            (Some(index), Some(waker)) => self.sleepers[index].1.clone_from(waker),
+            (Some(index), None) => drop(self.sleepers.swap_remove(index)),
+            (None, Some(waker)) => self.sleepers.push((party, waker.clone())),
+            (None, None) => (),
+        }
+    }
+
+    /// The wakers of all parties for whom there is something.
+    fn take_wakers(&mut self) -> Wakers {
+        let mut wakers = Wakers::default();
+        let machine = &self.machine;
+        self.sleepers.retain(|(party, waker)| {
+            let wants = match party {
+                Party::Request(id) => machine.has_response(*id),
+                Party::WebSocket(id) => machine.wants_websocket(*id),
+            };
+            if wants {
+                wakers.push(waker.clone());
+            }
+            !wants
+        });
+        wakers
+    }
+}
+
+/// Wakers to call once no lock is held; nearly always one at most.
+#[derive(Default)]
+struct Wakers {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
+
+impl Wakers {
+    fn push(&mut self, waker: Waker) {
+        match &self.first {
+            None => self.first = Some(waker),
+            Some(_) => self.more.push(waker),
+        }
+    }
+
+    fn wake(self) {
+        self.first.into_iter().chain(self.more).for_each(Waker::wake);
+    }
+}
+
+impl Session {
+    /// The session's id. It is a secret: who knows it can speak for the client.
+    pub fn id(&self) -> Sid {
+        self.0.id
+    }
+
+    /// The request that opened the session.
+    pub fn handshake(&self) -> &Arc<Handshake> {
+        &self.0.handshake
+    }
+
+    /// The transport on which packets leave now.
+    pub fn transport(&self) -> Transport {
+        self.0.transport()
+    }
+
+    /// Queues packets, which leave adjacent to each other. After the end they go nowhere.
+    pub fn send(&self, packets: impl IntoIterator<Item = Outgoing>) {
+        self.0.change_elsewhere(|machine, config, now| machine.send(now, config, packets));
+    }
+
+    /// Queues packets if they would leave now; otherwise they are dropped, and the answer is
+    /// false.
+    pub fn send_volatile(&self, packets: impl IntoIterator<Item = Outgoing>) -> bool {
+        self.0.change_elsewhere(|machine, config, now| {
+            let is_writable = machine.is_writable();
+            if is_writable {
+                machine.send(now, config, packets);
+            }
+            is_writable
+        })
+    }
+
+    /// Bytes that wait for the client.
+    pub fn waiting_bytes(&self) -> usize {
+        self.0.state().machine.waiting_bytes()
+    }
+
+    /// Closes the session: what was sent before leaves first. The application is told by another
+    /// task, so this may be called anywhere.
+    pub fn close(&self) {
+        self.0.change_elsewhere(|machine, config, now| machine.handle(now, config, Input::Close));
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("sid", &SidDigest(self.0.id)).finish_non_exhaustive()
+    }
+}
+
+/// The first characters of a sid: enough to tell sessions apart in a log, not enough to take one
+/// over.
+struct SidDigest(Sid);
+
+impl fmt::Display for SidDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…", &self.0.as_str()[..6])
+    }
+}
+
+impl fmt::Debug for SidDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,421 @@
+//! The task of one WebSocket: reads, feeds the session, writes.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    future::Future,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use sockeye_protocol::engine::{Input, Kind, Message, Outgoing, WebSocketId, WebSocketState};
+use sockeye_websocket::{
+    self as ws, CloseCode, Decoder, FrameHeader, Limits, Opcode, Role, frame_header,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Sleep, sleep},
+};
+use tokio_util::io::poll_read_buf;
+
+use crate::session::Inner;
+
+/// How much is read, and how much is put together for writing, at a time.
+const BUFFER: usize = 32 << 10;
+
+/// How long a closing connection may take before it is cut.
+const LINGER: Duration = Duration::from_secs(5);
+
+thread_local! {
+    /// What all WebSockets of a thread read into: none of them holds a buffer while nothing comes.
+    static READ_BUFFER: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+    /// Where they put small frames together.
+    static WRITE_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One WebSocket, as a future that ends when it is closed.
+///
+/// It holds what is half received and half sent, and nothing else while nothing happens.
+pub(crate) struct Driver {
+    session: Arc<Inner>,
+    id: WebSocketId,
+    io: Io,
+    decoder: Decoder,
+    /// The beginning of a frame whose rest has not come.
+    unread: BytesMut,
+    unwritten: Frames,
+    phase: Phase,
+}
+
+enum Phase {
+    Open,
+    /// What waits is written, a close frame last.
+    Closing(Pin<Box<Sleep>>),
+    /// Our end is closed, and the peer's is awaited. To drop a connection with unread data would
+    /// reset it and could destroy what was just sent.
+    Lingering(Pin<Box<Sleep>>),
+}
+
+impl Driver {
+    pub(crate) fn new(session: Arc<Inner>, id: WebSocketId, (io, unread): (Io, BytesMut)) -> Self {
+        let config = &session.shared.config;
+        let limits = Limits::default()
+            .max_message_bytes(config.max_payload)
+            .max_fragments(config.max_fragments);
+        let mut driver = Self {
+            decoder: Decoder::new(Role::Server, &limits),
+            session,
+            id,
+            io,
+            unread,
+            unwritten: Frames::default(),
+            phase: Phase::Open,
+        };
+        // Frames may have come right behind the handshake.
+        let mut unread = std::mem::take(&mut driver.unread);
+        driver.receive(&mut unread);
+        driver.unread = unread;
+        driver
+    }
+
+    fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match &mut self.phase {
+                Phase::Open => match ready!(self.poll_open(cx))? {
+                    End::Close => self.close(None),
+                    End::Cut => return Poll::Ready(Ok(())),
+                },
+                Phase::Closing(timeout) => {
+                    if timeout.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    ready!(self.unwritten.poll_write(&mut self.io, cx))?;
+                    ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+                    self.phase = Phase::Lingering(Box::pin(sleep(LINGER)));
+                }
+                Phase::Lingering(timeout) => {
+                    if timeout.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    let mut buffer = [0; 1024];
+                    let mut buffer = ReadBuf::new(&mut buffer);
+                    ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer))?;
+                    if buffer.filled().is_empty() {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads and writes until one of the two ends wants no more.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
+        loop {
+            while let Poll::Ready(count) = self.poll_read(cx)? {
+                if count == 0 {
+                    return Poll::Ready(Ok(End::Cut));
+                }
+                if !matches!(self.phase, Phase::Open) {
+                    return Poll::Ready(Ok(End::Close));
+                }
+            }
+            let is_blocked = self.unwritten.poll_write(&mut self.io, cx)?.is_pending();
+            let before = self.unwritten.queue.len();
+            let state = self.session.poll_websocket(
+                self.id,
+                if is_blocked { self.unwritten.len() } else { 0 },
+                &mut self.unwritten,
+                cx.waker(),
+            );
+            match state {
+                WebSocketState::Closing => return Poll::Ready(Ok(End::Close)),
+                WebSocketState::Cut => return Poll::Ready(Ok(End::Cut)),
+                WebSocketState::Open if is_blocked || self.unwritten.queue.len() == before => {
+                    return Poll::Pending;
+                }
+                WebSocketState::Open => (),
+            }
+        }
+    }
+
+    /// Reads once; 0 bytes are the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        // A frame in pieces is collected in a buffer of its own, which grows as they come.
+        let is_shared = self.unread.is_empty();
+        let mut buffer =
+            if is_shared { READ_BUFFER.take() } else { std::mem::take(&mut self.unread) };
+        buffer.reserve(BUFFER);
+        let read = poll_read_buf(Pin::new(&mut self.io), cx, &mut buffer);
+        if matches!(read, Poll::Ready(Ok(1..))) {
+            self.receive(&mut buffer);
+        }
+        if !is_shared && !buffer.is_empty() {
+            self.unread = buffer;
+            return read;
+        }
+        if !buffer.is_empty() {
+            self.unread = BytesMut::from(&buffer[..]);
+            buffer.clear();
+        }
+        if is_shared {
+            READ_BUFFER.set(buffer);
+        }
+        read
+    }
+
+    /// Decodes what came and feeds the session.
+    fn receive(&mut self, bytes: &mut BytesMut) {
+        loop {
+            let input = match self.decoder.decode(bytes) {
+                Ok(None) => return,
+                Ok(Some(ws::Message::Text(text))) => {
+                    Input::WebSocketMessage(self.id, Message::Text(text))
+                }
+                Ok(Some(ws::Message::Binary(data))) => {
+                    Input::WebSocketMessage(self.id, Message::Binary(data))
+                }
+                Ok(Some(ws::Message::Ping(data))) => {
+                    self.unwritten.push_pong(data);
+                    continue;
+                }
+                Ok(Some(ws::Message::Pong(_))) => continue,
+                Ok(Some(ws::Message::Close(close))) => {
+                    self.close(close.map(|close| close.code));
+                    Input::WebSocketClosed(self.id)
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the peer broke the rules of WebSocket");
+                    self.close(Some(error.close_code()));
+                    Input::WebSocketFailed(self.id)
+                }
+            };
+            self.session.handle_websocket(self.id, input);
+        }
+    }
+
+    /// Writes what waits, and a close frame; after that there is only the end.
+    fn close(&mut self, code: Option<CloseCode>) {
+        if matches!(self.phase, Phase::Open) {
+            self.unwritten.push_close(code);
+            self.phase = Phase::Closing(Box::pin(sleep(LINGER)));
+        }
+    }
+}
+
+/// Why reading and writing are over.
+enum End {
+    /// One end closes, in good order.
+    Close,
+    /// The connection is of no more use.
+    Cut,
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let ended = ready!(this.poll_io(cx));
+        // News to the session only if it was the connection that ended first.
+        this.session.handle(match ended {
+            Ok(()) => Input::WebSocketClosed(this.id),
+            Err(_) => Input::WebSocketFailed(this.id),
+        });
+        Poll::Ready(())
+    }
+}
+
+/// Frames on their way out.
+#[derive(Default)]
+struct Frames {
+    queue: VecDeque<Frame>,
+    /// How much of the first frame, its header included, is written.
+    written: usize,
+}
+
+struct Frame {
+    opcode: Opcode,
+    payload: Bytes,
+}
+
+impl Frames {
+    /// What is left to write, in bytes.
+    fn len(&self) -> usize {
+        self.queue.iter().map(Frame::len).sum::<usize>() - self.written
+    }
+
+    /// A pong overtakes data. One for many pings is enough: the last one counts.
+    fn push_pong(&mut self, payload: Bytes) {
+        let pong = Frame { opcode: Opcode::Pong, payload };
+        let index = usize::from(self.written > 0);
+        match self.queue.get_mut(index) {
+            Some(frame) if frame.opcode == Opcode::Pong => *frame = pong,
+            _ => self.queue.insert(index, pong),
+        }
+    }
+
+    fn push_close(&mut self, code: Option<CloseCode>) {
+        let code = code.map(|code| code.as_u16().to_be_bytes());
+        let payload = Bytes::copy_from_slice(code.as_ref().map_or(&[], |code| code));
+        self.queue.push_back(Frame { opcode: Opcode::Close, payload });
+    }
+
+    /// Writes everything. Pending when the peer takes no more for now.
+    fn poll_write(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(first) = self.queue.front() {
+            let count = if first.payload.len() >= BUFFER / 2 {
+                ready!(self.poll_write_one(first, io, cx))?
+            } else {
+                ready!(self.poll_write_many(io, cx))?
+            };
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(count);
+        }
+        // The room for a burst is not kept for ever.
+        if self.queue.capacity() > 16 {
+            self.queue = VecDeque::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// A large frame is written from where it is.
+    fn poll_write_one(
+        &self,
+        frame: &Frame,
+        io: &mut Io,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let header = frame.header();
+        let header = header.as_bytes();
+        let rest_of_header = header.get(self.written..).unwrap_or_default();
+        let rest_of_payload = &frame.payload[self.written.saturating_sub(header.len())..];
+        let slices = [IoSlice::new(rest_of_header), IoSlice::new(rest_of_payload)];
+        Pin::new(io).poll_write_vectored(cx, &slices[usize::from(rest_of_header.is_empty())..])
+    }
+
+    /// Small frames are put together, so that they leave in one system call.
+    fn poll_write_many(&self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        WRITE_BUFFER.with_borrow_mut(|buffer| {
+            buffer.clear();
+            for frame in &self.queue {
+                if !buffer.is_empty() && buffer.len() + frame.len() > BUFFER {
+                    break;
+                }
+                buffer.extend_from_slice(frame.header().as_bytes());
+                buffer.extend_from_slice(&frame.payload);
+            }
+            Pin::new(io).poll_write(cx, &buffer[self.written..])
+        })
+    }
+
+    /// So many bytes more are written.
+    fn advance(&mut self, count: usize) {
+        self.written += count;
+        while let Some(length) = self.queue.front().map(Frame::len) {
+            if self.written < length {
+                return;
+            }
+            self.written -= length;
+            self.queue.pop_front();
+        }
+    }
+}
+
+impl Extend<Outgoing> for Frames {
+    fn extend<I: IntoIterator<Item = Outgoing>>(&mut self, packets: I) {
+        self.queue.extend(packets.into_iter().map(|packet| Frame {
+            opcode: match packet.kind() {
+                Kind::Text => Opcode::Text,
+                Kind::Binary => Opcode::Binary,
+            },
+            payload: packet.into_bytes(),
+        }));
+    }
+}
+
+impl Frame {
+    fn header(&self) -> FrameHeader {
+        frame_header(self.opcode, self.payload.len())
+    }
+
+    fn len(&self) -> usize {
+        self.header().as_bytes().len() + self.payload.len()
+    }
+}
+
+/// The bytes under a WebSocket.
+pub(crate) enum Io {
+    Tcp(TcpStream),
+    Other(Box<TokioIo<Upgraded>>),
+}
+
+impl Io {
+    /// Takes a connection over from hyper, with what has been read of it already. Plain TCP is
+    /// taken out of its wrappings.
+    pub(crate) fn new(upgraded: Upgraded) -> (Self, BytesMut) {
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => (Self::Tcp(parts.io.into_inner()), parts.read_buf.into()),
+            Err(upgraded) => (Self::Other(Box::new(TokioIo::new(upgraded))), BytesMut::new()),
+        }
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(io) => Pin::new(io).poll_read(cx, buffer),
+            Self::Other(io) => Pin::new(io).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(io) => Pin::new(io).poll_write(cx, bytes),
+            Self::Other(io) => Pin::new(io).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(io) => Pin::new(io).poll_write_vectored(cx, slices),
+            Self::Other(io) => Pin::new(io).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(io) => Pin::new(io).poll_flush(cx),
+            Self::Other(io) => Pin::new(io).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(io) => Pin::new(io).poll_shutdown(cx),
+            Self::Other(io) => Pin::new(io).poll_shutdown(cx),
+        }
+    }
+}
