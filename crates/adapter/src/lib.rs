@@ -1,1 +1,65 @@
-//! To be written.
+//! What an adapter is, and the in-memory one.
+//!
+//! An adapter knows the sockets of one namespace and their rooms, and carries packets to them. The
+//! server asks it for nothing else, so that one that reaches other nodes can take its place: it is
+//! an object, chosen when the server is built, and never a type parameter.
+
+mod memory;
+mod rooms;
+mod target;
+
+use std::sync::Arc;
+
+use sockeye_protocol::{Sid, socket::EncodedPacket};
+
+pub use memory::MemoryAdapter;
+pub use rooms::Rooms;
+pub use target::Target;
+
+/// A room's name.
+pub type Room = Arc<str>;
+
+/// A socket of this node, as an adapter sees it.
+pub trait Recipient: Send + Sync + 'static {
+    /// The socket's id, which is a room of its own.
+    fn id(&self) -> Sid;
+
+    /// Queues a packet for the socket. `volatile`: if it cannot leave now, it is dropped.
+    ///
+    /// Adapters may call this while they hold locks of their own, so it must neither block nor
+    /// call the adapter.
+    fn deliver(&self, packet: &EncodedPacket, volatile: bool);
+}
+
+/// Knows who is where in one namespace, and carries packets there.
+///
+/// Every method may be called from any thread, at any time, and must not block.
+pub trait Adapter: Send + Sync + 'static {
+    /// A socket has connected. It is in these rooms from the start, and in the room named by its
+    /// id, which no adapter needs to keep as one.
+    fn add(&self, socket: Arc<dyn Recipient>, rooms: &[Room]);
+
+    /// A socket has disconnected: it leaves all its rooms, which are returned.
+    fn remove(&self, id: Sid) -> Vec<Room>;
+
+    /// A socket enters rooms. Nothing happens if the socket is unknown.
+    fn join(&self, id: Sid, rooms: &[Room]);
+
+    /// A socket leaves a room.
+    fn leave(&self, id: Sid, room: &str);
+
+    /// The rooms that a socket has joined, the one named by its id not among them.
+    fn rooms_of(&self, id: Sid) -> Vec<Room>;
+
+    /// All rooms with a socket of this node in them.
+    fn rooms(&self) -> Vec<Room>;
+
+    /// How many sockets of this node there are.
+    fn sockets_count(&self) -> usize;
+
+    /// Brings a packet to every socket of the target, once each, wherever it is.
+    fn broadcast(&self, packet: &EncodedPacket, target: &Target, volatile: bool);
+
+    /// Calls `visit` with the id of every socket of the target on this node, once each.
+    fn for_each(&self, target: &Target, visit: &mut dyn FnMut(Sid));
+}

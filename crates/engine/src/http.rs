@@ -57,10 +57,14 @@ impl Engine {
         self.0.sessions().len()
     }
 
-    /// Closes all sessions.
-    pub fn close(&self) {
+    /// Closes all sessions, opens no more, and stops listening where the engine itself listens.
+    /// Returns when the WebSockets are closed, which takes a few seconds if a peer does not answer.
+    pub async fn close(&self) {
+        self.0.closing.send_replace(true);
         let sessions: Vec<_> = self.0.sessions().values().cloned().collect();
         sessions.into_iter().for_each(|session| crate::Session(session).close());
+        let mut websockets = self.0.websockets.subscribe();
+        let _ = websockets.wait_for(|count| *count == 0).await;
     }
 
     /// Whether requests to this path belong to the engine.
@@ -97,12 +101,7 @@ impl Engine {
         answer
     }
 
-    async fn route<B>(
-        &self,
-        parts: Parts,
-        body: B,
-        on_upgrade: hyper::upgrade::OnUpgrade,
-    ) -> Answer
+    async fn route<B>(&self, parts: Parts, body: B, on_upgrade: hyper::upgrade::OnUpgrade) -> Answer
     where
         B: http_body::Body + Send,
         B::Data: Buf + Send,
@@ -127,6 +126,9 @@ impl Engine {
             Err(refusal) => return refuse(&refusal, upgrade),
         };
         match (wanted, session) {
+            (Wanted::Session(_), _) if *self.0.closing.borrow() => {
+                refuse(&Refusal::Forbidden("Server shutting down".to_owned()), upgrade)
+            }
             (Wanted::Session(_), _) if self.is_full() => {
                 refuse(&Refusal::Forbidden("Too many connections".to_owned()), upgrade)
             }
@@ -146,13 +148,11 @@ impl Engine {
                     websocket::Driver::new(session, WebSocketId(0), io)
                 })
             }
-            (Wanted::Upgrade, Some(session)) => {
-                switch_protocols(&parts, on_upgrade, move |io| {
-                    let id = WebSocketId(session.next_id());
-                    session.handle(Input::WebSocketOpened(id));
-                    websocket::Driver::new(session, id, io)
-                })
-            }
+            (Wanted::Upgrade, Some(session)) => switch_protocols(&parts, on_upgrade, move |io| {
+                let id = WebSocketId(session.next_id());
+                session.handle(Input::WebSocketOpened(id));
+                websocket::Driver::new(session, id, io)
+            }),
             (Wanted::Polling | Wanted::Upgrade, None) => refuse(&Refusal::SessionUnknown, upgrade),
         }
     }
@@ -205,7 +205,9 @@ fn switch_protocols(
     tokio::spawn(async move {
         match on_upgrade.await {
             Ok(upgraded) => open(websocket::Io::new(upgraded)).await,
-            Err(error) => tracing::debug!(%error, "a connection was lost before it was a WebSocket"),
+            Err(error) => {
+                tracing::debug!(%error, "a connection was lost before it was a WebSocket")
+            }
         }
     });
     let mut answer = status(StatusCode::SWITCHING_PROTOCOLS);

@@ -29,7 +29,6 @@ use crate::{Engine, RemoteAddr};
 #[derive(Debug)]
 pub struct Listening {
     local_addr: SocketAddr,
-    stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -73,16 +72,9 @@ impl Listening {
         self.local_addr
     }
 
-    /// Waits until the server has been shut down.
-    pub async fn wait(&mut self) {
-        let _ = (&mut self.task).await;
-    }
-
-    /// Stops accepting connections, and lets those go that are idle or answering a request.
-    /// WebSockets are not affected: close the sessions first.
-    pub async fn shutdown(mut self) {
-        self.stop.send_replace(true);
-        self.wait().await;
+    /// Waits until the engine has been closed and the last request is answered.
+    pub async fn wait(self) {
+        let _ = self.task.await;
     }
 }
 
@@ -101,14 +93,14 @@ impl Engine {
     ) -> io::Result<Listening> {
         let listener = TcpListener::bind(addr).await?;
         let local_addr = listener.local_addr()?;
-        let (stop, stopped) = watch::channel(false);
+        let stopped = self.0.closing.subscribe();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.config().header_timeout)
             .max_buf_size(self.config().max_header_bytes);
         let service = self.layer().layer(service);
         let task = tokio::spawn(accept(listener, Arc::new(http), service, stopped));
-        Ok(Listening { local_addr, stop, task })
+        Ok(Listening { local_addr, task })
     }
 }
 
@@ -126,7 +118,8 @@ async fn accept<S: Served>(
         };
         match accepted {
             Ok((stream, remote)) => {
-                let connection = serve(stream, remote, http.clone(), service.clone(), stopped.clone());
+                let connection =
+                    serve(stream, remote, http.clone(), service.clone(), stopped.clone());
                 let open = open.clone();
                 tokio::spawn(async move {
                     connection.await;

@@ -81,7 +81,8 @@ where
 {
     let limit = session.shared.config.max_payload;
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    if announced.and_then(|length| length.parse().ok()).is_some_and(|length: usize| length > limit) {
+    if announced.and_then(|length| length.parse().ok()).is_some_and(|length: usize| length > limit)
+    {
         return Ok(Input::PostTooLarge(id));
     }
     let mut body = pin!(body);

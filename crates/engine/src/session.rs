@@ -15,9 +15,9 @@ use sockeye_protocol::{
         WebSocketId, WebSocketState,
     },
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch};
 
-use crate::{Config, Handshake, timers::Timers};
+use crate::{Config, Engine, Handshake, timers::Timers};
 
 /// What speaks over sessions: Socket.IO, or anything else.
 pub trait Application: Send + Sync + 'static {
@@ -61,14 +61,24 @@ pub struct Session(pub(crate) Arc<Inner>);
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) application: Arc<dyn Application>,
+    /// True once the engine is closing: no session is opened and nobody listens any more.
+    pub(crate) closing: watch::Sender<bool>,
+    /// How many WebSockets have not been closed to the end.
+    pub(crate) websockets: watch::Sender<usize>,
     sessions: Mutex<HashMap<Sid, Arc<Inner>>>,
     runtime: OnceLock<(Handle, Timers)>,
 }
 
 impl Shared {
     pub(crate) fn new(config: Config, application: Arc<dyn Application>) -> Self {
-        let sessions = Mutex::default();
-        Self { config, application, sessions, runtime: OnceLock::new() }
+        Self {
+            config,
+            application,
+            closing: watch::Sender::new(false),
+            websockets: watch::Sender::new(0),
+            sessions: Mutex::default(),
+            runtime: OnceLock::new(),
+        }
     }
 
     /// The runtime and the timers, which start with the first request.
@@ -409,6 +419,11 @@ impl Session {
     /// The session's id. It is a secret: who knows it can speak for the client.
     pub fn id(&self) -> Sid {
         self.0.id
+    }
+
+    /// The engine whose session it is.
+    pub fn engine(&self) -> Engine {
+        Engine(self.0.shared.clone())
     }
 
     /// The request that opened the session.

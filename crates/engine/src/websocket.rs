@@ -69,6 +69,7 @@ impl Driver {
         let limits = Limits::default()
             .max_message_bytes(config.max_payload)
             .max_fragments(config.max_fragments);
+        session.shared.websockets.send_modify(|count| *count += 1);
         let mut driver = Self {
             decoder: Decoder::new(Role::Server, &limits),
             session,
@@ -206,6 +207,12 @@ impl Driver {
             self.unwritten.push_close(code);
             self.phase = Phase::Closing(Box::pin(sleep(LINGER)));
         }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.session.shared.websockets.send_modify(|count| *count -= 1);
     }
 }
 

@@ -1,40 +1,72 @@
 //! What can go wrong between a payload and a handler, and who is to blame.
 
-/// An argument of the peer is missing or does not have the type that was asked for.
+use std::fmt;
+
+/// A parameter of a handler could not be made: an argument of the peer is missing or does not have
+/// the type that was asked for, or something around the event is not there.
 ///
 /// ```text
 /// argument 1: invalid type: string "x", expected i64
 /// argument 2 is missing: expected struct Point
+/// the server has no state of type Counter
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("argument {}{}{message}", .index + 1, if *.missing { " is missing: " } else { ": " })]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArgumentError {
-    index: usize,
-    missing: bool,
+    fault: Fault,
     message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Unfit { index: usize },
+    Missing { index: usize },
+    Context,
 }
 
 impl ArgumentError {
     /// For implementations of [`FromEvent`](crate::FromEvent) and [`FromArg`](crate::FromArg):
     /// the argument at `index`, counted from 0, is there but does not fit.
     pub fn new(index: usize, message: impl Into<String>) -> Self {
-        Self { index, missing: false, message: message.into() }
+        Self { fault: Fault::Unfit { index }, message: message.into() }
+    }
+
+    /// For implementations of [`FromEvent`](crate::FromEvent): what the parameter stands for is
+    /// not there, and that is no fault of the peer's.
+    pub fn context(message: impl Into<String>) -> Self {
+        Self { fault: Fault::Context, message: message.into() }
     }
 
     pub(crate) fn missing(index: usize, message: String) -> Self {
-        Self { index, missing: true, message }
+        Self { fault: Fault::Missing { index }, message }
     }
 
-    /// Which argument, counted from 0, the event's name left out. The message counts from 1.
-    pub fn index(&self) -> usize {
-        self.index
+    /// Which argument, counted from 0, the event's name left out; the message counts from 1.
+    /// `None` if it is no argument that is at fault.
+    pub fn index(&self) -> Option<usize> {
+        match self.fault {
+            Fault::Unfit { index } | Fault::Missing { index } => Some(index),
+            Fault::Context => None,
+        }
     }
 
     /// Whether the peer sent fewer arguments.
     pub fn is_missing(&self) -> bool {
-        self.missing
+        matches!(self.fault, Fault::Missing { .. })
     }
 }
+
+impl fmt::Display for ArgumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fault {
+            Fault::Unfit { index } => write!(f, "argument {}: ", index + 1)?,
+            Fault::Missing { index } => write!(f, "argument {} is missing: ", index + 1)?,
+            Fault::Context => (),
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ArgumentError {}
 
 /// A value of ours cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

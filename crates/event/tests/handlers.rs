@@ -164,7 +164,7 @@ fn a_handler_does_not_run_on_arguments_that_do_not_fit() {
     };
     let (result, sent) = run(r#""a","x""#, handler.clone());
     let error = result.unwrap_err();
-    assert!(matches!(&error, HandlerError::Arguments(error) if error.index() == 1));
+    assert!(matches!(&error, HandlerError::Arguments(error) if error.index() == Some(1)));
     assert_eq!(error.to_string(), r#"argument 2: invalid type: string "x", expected i64"#);
     let (result, _) = run(r#""a""#, handler);
     assert_eq!(result.unwrap_err().to_string(), "argument 2 is missing: expected i64");

@@ -192,6 +192,9 @@ enum Phase {
     /// Closed by this end while no poll was open: the next one is told.
     Closing {
         until: Instant,
+        /// A WebSocket whose probe was answered. Its client may have stopped to poll for good, and
+        /// takes what waits when it has taken the session over.
+        candidate: Option<WebSocketId>,
     },
     Closed(End),
 }
@@ -415,6 +418,7 @@ impl Session {
                 }
                 WebSocketState::Open
             }
+            Phase::Closing { candidate, .. } if *candidate == Some(id) => WebSocketState::Open,
             Phase::Closed(End::Flush(current)) if *current == id => {
                 frames.extend(self.outbox.hand_over());
                 WebSocketState::Closing
@@ -431,6 +435,7 @@ impl Session {
             Phase::Polling { candidate: Some(candidate), .. } if candidate.id == id => {
                 matches!(candidate.probe, Probe::Answering { .. })
             }
+            Phase::Closing { candidate, .. } => *candidate != Some(id),
             _ => true,
         }
     }
@@ -452,7 +457,7 @@ impl Session {
                 [stall, candidate].into_iter().flatten().chain([beat]).min()
             }
             Phase::WebSocket(_) => stall.into_iter().chain([beat]).min(),
-            Phase::Closing { until } => Some(*until),
+            Phase::Closing { until, .. } => Some(*until),
             Phase::Closed(_) => None,
         }
     }
@@ -568,6 +573,10 @@ impl Session {
                     _ => *slot = None,
                 }
             }
+            Phase::Closing { candidate, .. } if *candidate == Some(id) => match message {
+                Message::Text(text) if text == "5" => self.phase = Phase::Closed(End::Flush(id)),
+                _ => *candidate = None,
+            },
             _ => (),
         }
     }
@@ -577,6 +586,9 @@ impl Session {
             Phase::WebSocket(current) if *current == id => self.end(reason),
             Phase::Polling { candidate: slot, .. } => {
                 slot.take_if(|candidate| candidate.id == id);
+            }
+            Phase::Closing { candidate, .. } => {
+                candidate.take_if(|candidate| *candidate == id);
             }
             _ => (),
         }
@@ -613,8 +625,12 @@ impl Session {
                 self.answers.push((poll, farewell));
                 self.end(CloseReason::ForcedClose);
             }
-            Phase::Polling { poll: None, .. } => {
-                self.phase = Phase::Closing { until: now + CLOSE_TIMEOUT };
+            Phase::Polling { poll: None, ref candidate, .. } => {
+                let candidate = candidate
+                    .as_ref()
+                    .filter(|candidate| matches!(candidate.probe, Probe::Answered { .. }))
+                    .map(|candidate| candidate.id);
+                self.phase = Phase::Closing { until: now + CLOSE_TIMEOUT, candidate };
                 self.events.push_back(Event::Closed(CloseReason::ForcedClose));
             }
             Phase::WebSocket(id) => {
@@ -627,7 +643,7 @@ impl Session {
 
     fn tick(&mut self, now: Instant, config: &Config) {
         match &mut self.phase {
-            Phase::Closing { until } => {
+            Phase::Closing { until, .. } => {
                 if *until <= now {
                     self.phase = Phase::Closed(End::Polling);
                     self.outbox.clear();

@@ -33,7 +33,10 @@ mod tests {
     fn a_placeholder_is_known_by_its_mark_wherever_it_stands() {
         let table = [
             (r#"["e",{"a":[{"num":0,"_placeholder":true}]}]"#, Ok(())),
-            (r#"["e",{"a":[{"num":1,"_placeholder":true}]}]"#, Err(DecodeError::IllegalPlaceholder)),
+            (
+                r#"["e",{"a":[{"num":1,"_placeholder":true}]}]"#,
+                Err(DecodeError::IllegalPlaceholder),
+            ),
             (r#"["e",{"_placeholder":false,"num":9}]"#, Ok(())),
             (r#"["{\"_placeholder\":true,"]"#, Ok(())),
         ];

@@ -1,0 +1,10 @@
+//! The two session machines: each by itself, rule by rule, and the two joined by a simulated link
+//! that delays, stalls and cuts under simulated time. A failure prints the seed that replays it.
+
+mod client;
+mod pair;
+mod random;
+mod seed;
+mod session;
+mod together;
+mod upgrade;

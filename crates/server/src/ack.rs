@@ -1,0 +1,149 @@
+//! Acknowledgements that clients owe.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use sockeye_event::{ArgumentError, FromReply, decode_reply};
+use sockeye_protocol::socket::Payload;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use crate::{EmitError, Socket};
+
+/// Why there is no acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The client did not answer in time.
+    #[error("operation has timed out")]
+    TimedOut,
+    /// The client is gone. Whether it saw the event is not known.
+    #[error("socket has been disconnected")]
+    Disconnected,
+    /// The answer does not have the type that was asked for.
+    #[error("the acknowledgement does not fit: {0}")]
+    Reply(#[from] ArgumentError),
+    /// The event was not sent.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+    /// The client owes as many answers as `max_pending_acks` allows; the event was not sent.
+    #[error("{0} acknowledgements are pending, which is the limit")]
+    TooManyPending(usize),
+}
+
+/// The acknowledgements that a socket waits for.
+#[derive(Debug, Default)]
+pub(crate) struct PendingAcks(HashMap<u64, oneshot::Sender<Payload>>);
+
+impl PendingAcks {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn insert(&mut self, id: u64) -> oneshot::Receiver<Payload> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.insert(id, sender);
+        receiver
+    }
+
+    /// The entry of an answer; none if it was not asked for, was given, or came too late.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<oneshot::Sender<Payload>> {
+        let sender = self.0.remove(&id);
+        if self.0.is_empty() {
+            self.0 = HashMap::new();
+        }
+        sender
+    }
+}
+
+/// A client's answer to come.
+///
+/// The event has been sent when this is returned; the future only waits. It ends with the answer,
+/// at its deadline, or as soon as the client is gone. Dropping it forgets the answer.
+#[must_use = "the event is sent, but its answer is lost unless this is awaited; use `emit` otherwise"]
+pub struct AckFuture<R> {
+    state: State,
+    deadline: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+    reply: PhantomData<fn() -> R>,
+}
+
+enum State {
+    Failed(Option<AckError>),
+    Waiting { socket: Socket, id: u64, receiver: oneshot::Receiver<Payload> },
+}
+
+impl<R> AckFuture<R> {
+    pub(crate) fn waiting(
+        socket: Socket,
+        id: u64,
+        receiver: oneshot::Receiver<Payload>,
+        timeout: Option<Duration>,
+    ) -> Self {
+        Self::new(State::Waiting { socket, id, receiver }).deadline(timeout)
+    }
+
+    pub(crate) fn failed(error: AckError) -> Self {
+        Self::new(State::Failed(Some(error)))
+    }
+
+    fn new(state: State) -> Self {
+        Self { state, deadline: None, sleep: None, reply: PhantomData }
+    }
+
+    /// Waits for so long, from now on, instead of the server's `ack_timeout`.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.deadline(Some(timeout))
+    }
+
+    /// Waits until the client answers or is gone.
+    pub fn without_timeout(self) -> Self {
+        self.deadline(None)
+    }
+
+    fn deadline(mut self, timeout: Option<Duration>) -> Self {
+        self.deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        self.sleep = None;
+        self
+    }
+}
+
+impl<R: FromReply> Future for AckFuture<R> {
+    type Output = Result<R, AckError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let receiver = match &mut this.state {
+            State::Failed(error) => {
+                let error = error.take().expect("a future is not polled after its end");
+                return Poll::Ready(Err(error));
+            }
+            State::Waiting { receiver, .. } => receiver,
+        };
+        match Pin::new(receiver).poll(cx) {
+            Poll::Ready(Ok(payload)) => Poll::Ready(Ok(decode_reply(&payload)?)),
+            Poll::Ready(Err(_)) => Poll::Ready(Err(AckError::Disconnected)),
+            Poll::Pending => {
+                let Some(deadline) = this.deadline else { return Poll::Pending };
+                let sleep = this.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+                sleep.as_mut().poll(cx).map(|()| Err(AckError::TimedOut))
+            }
+        }
+    }
+}
+
+impl<R> Drop for AckFuture<R> {
+    fn drop(&mut self) {
+        if let State::Waiting { socket, id, .. } = &self.state {
+            socket.forget_ack(*id);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The events of one socket, handled one at a time and in order.
+
+use std::{
+    any::Any,
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::{Poll, Waker},
+};
+
+use sockeye_event::{Ack, Call, Event, HandlerError, HandlerFuture};
+use sockeye_protocol::socket::{Payload, Text};
+
+use crate::{EventErrorKind, Socket, extract::Context, listener::Listener};
+
+/// An event that waits for the handlers before it.
+pub(crate) struct Incoming {
+    pub(crate) name: Text,
+    pub(crate) payload: Payload,
+    pub(crate) id: Option<u64>,
+    /// The handlers of the connection come first, and are not found by name.
+    pub(crate) kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Connection,
+    Event,
+}
+
+impl Incoming {
+    fn bytes(&self) -> usize {
+        let attachments: usize = self.payload.attachments.iter().map(bytes::Bytes::len).sum();
+        self.name.len() + self.payload.json.len() + attachments
+    }
+
+    /// What waits for long must not keep the buffer alive that it was received in.
+    fn into_owned(mut self) -> Self {
+        let copy = |bytes: &bytes::Bytes| bytes::Bytes::copy_from_slice(bytes);
+        self.name = Text::from(self.name.to_string());
+        self.payload.json = copy(&self.payload.json);
+        self.payload.attachments = self.payload.attachments.iter().map(copy).collect();
+        self
+    }
+}
+
+/// What waits, and whether somebody is at it.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    is_busy: bool,
+    waiting: VecDeque<Incoming>,
+    waiting_bytes: usize,
+}
+
+/// What is to be done with an event that has come.
+pub(crate) enum Admission {
+    /// Handle it now.
+    Now(Incoming),
+    /// It waits for those before it.
+    Waits,
+    /// More waits than the bound allows.
+    Full,
+}
+
+impl Inbox {
+    pub(crate) fn admit(&mut self, event: Incoming, max_bytes: usize) -> Admission {
+        if !self.is_busy {
+            self.is_busy = true;
+            return Admission::Now(event);
+        }
+        let bytes = event.bytes();
+        if self.waiting_bytes + bytes > max_bytes {
+            return Admission::Full;
+        }
+        self.waiting_bytes += bytes;
+        self.waiting.push_back(event.into_owned());
+        Admission::Waits
+    }
+
+    /// The next event; without one, nobody is at it any more.
+    pub(crate) fn next(&mut self) -> Option<Incoming> {
+        let next = self.waiting.pop_front();
+        match &next {
+            Some(event) => self.waiting_bytes -= event.bytes(),
+            None => {
+                self.waiting = VecDeque::new();
+                self.is_busy = false;
+            }
+        }
+        next
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.is_busy
+    }
+}
+
+/// Calls the handlers of an event, all of them before any is waited for, as JavaScript does.
+///
+/// Each is polled where it stands. Only if one is not done at once is there a future to wait for.
+pub(crate) fn call_all(
+    context: &Context,
+    listeners: &[Option<Arc<[Listener]>>],
+    name: &Text,
+    event: &Event<'_>,
+) -> Running {
+    let mut running = Running { name: name.clone(), ack: event.ack().clone(), futures: vec![] };
+    for listener in listeners.iter().flatten().flat_map(|listeners| listeners.iter()) {
+        let Some(handler) = listener.take() else { continue };
+        let call = catch_unwind(AssertUnwindSafe(|| handler.call(context, event.clone())));
+        let outcome = match call {
+            Ok(Call::Ready(outcome)) => Ok(outcome),
+            Ok(Call::Pending(mut future)) => {
+                let mut cx = std::task::Context::from_waker(Waker::noop());
+                match poll_caught(&mut future, &mut cx) {
+                    Poll::Ready(outcome) => outcome,
+                    Poll::Pending => {
+                        running.futures.push(future);
+                        continue;
+                    }
+                }
+            }
+            Err(panic) => Err(panic),
+        };
+        running.conclude(&context.socket, outcome);
+    }
+    running
+}
+
+type Panic = Box<dyn Any + Send>;
+
+fn poll_caught(
+    future: &mut HandlerFuture,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<Result<Result<(), HandlerError>, Panic>> {
+    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
+        Err(panic) => Poll::Ready(Err(panic)),
+    }
+}
+
+/// The handlers of one event that are not done.
+pub(crate) struct Running {
+    name: Text,
+    ack: Ack,
+    futures: Vec<HandlerFuture>,
+}
+
+impl Running {
+    pub(crate) fn is_done(&self) -> bool {
+        self.futures.is_empty()
+    }
+
+    /// Waits for all of them.
+    pub(crate) async fn finish(mut self, socket: &Socket) {
+        std::future::poll_fn(|cx| {
+            let mut index = 0;
+            while index < self.futures.len() {
+                match poll_caught(&mut self.futures[index], cx) {
+                    Poll::Pending => index += 1,
+                    Poll::Ready(outcome) => {
+                        drop(self.futures.swap_remove(index));
+                        self.conclude(socket, outcome);
+                    }
+                }
+            }
+            if self.futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// A handler is done: what went wrong is told to whom it concerns.
+    fn conclude(&self, socket: &Socket, outcome: Result<Result<(), HandlerError>, Panic>) {
+        let kind = match outcome {
+            Ok(Ok(())) => return,
+            Ok(Err(HandlerError::Arguments(error))) => {
+                // The sender has made the mistake, so it is told, unless it is ours.
+                if error.index().is_some() {
+                    self.answer(&error.to_string());
+                }
+                EventErrorKind::Arguments(error)
+            }
+            Ok(Err(error)) => {
+                if socket.core().options.send_errors {
+                    self.answer(&error.to_string());
+                }
+                EventErrorKind::Handler(error)
+            }
+            Err(panic) => EventErrorKind::Panic(panic_message(&*panic)),
+        };
+        socket.report(&self.name, kind);
+    }
+
+    fn answer(&self, message: &str) {
+        self.ack.send(serde_json::json!({ "error": message }));
+    }
+}
+
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}

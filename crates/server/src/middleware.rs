@@ -1,0 +1,90 @@
+//! What decides who may join a namespace.
+
+use std::{future::Future, marker::PhantomData, pin::Pin, sync::Arc};
+
+use sockeye_event::{Event, FromEvent};
+
+use crate::{ConnectError, extract::Context};
+
+/// A function that lets a socket into a namespace or refuses it. It takes what a handler takes;
+/// its one argument is the client's `auth`. It is async or plain, and returns
+/// `Result<(), E>` for an `E` that becomes a [`ConnectError`]: a string, a boxed error, or the
+/// error itself.
+///
+/// `M` is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "this cannot be a middleware",
+    label = "not a middleware",
+    note = "a middleware is `|socket: Socket, auth: Auth| async move {{ .. }}` or a plain closure; it returns `Result<(), E>`, where `E` is `String`, `&'static str`, `ConnectError` or `Box<dyn Error + Send + Sync>`"
+)]
+pub trait Middleware<M>: Send + Sync + 'static {
+    /// Makes the parameters and calls the function.
+    fn call(&self, context: &Context, event: Event<'_>) -> Verdict;
+}
+
+/// What a middleware says, now or later.
+pub type Verdict = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
+
+/// Marks middlewares that return a future.
+pub struct Awaited<Parameters, E>(PhantomData<fn(Parameters) -> E>);
+
+/// Marks middlewares that return their verdict.
+pub struct Returned<Parameters, E>(PhantomData<fn(Parameters) -> E>);
+
+macro_rules! impl_middleware {
+    ($($parameter:ident)*) => {
+        impl<F, Fut, E, $($parameter),*> Middleware<Awaited<($($parameter,)*), E>> for F
+        where
+            F: Fn($($parameter),*) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output = Result<(), E>> + Send + 'static,
+            E: Into<ConnectError>,
+            $($parameter: FromEvent<Context>,)*
+        {
+            #[allow(non_snake_case, unused_mut, unused_variables)]
+            fn call(&self, context: &Context, mut event: Event<'_>) -> Verdict {
+                $(let $parameter = match $parameter::from_event(context, &mut event) {
+                    Ok(parameter) => parameter,
+                    Err(error) => return refuse(&error),
+                };)*
+                let verdict = self($($parameter),*);
+                Box::pin(async move { verdict.await.map_err(Into::into) })
+            }
+        }
+
+        impl<F, E, $($parameter),*> Middleware<Returned<($($parameter,)*), E>> for F
+        where
+            F: Fn($($parameter),*) -> Result<(), E> + Send + Sync + 'static,
+            E: Into<ConnectError>,
+            $($parameter: FromEvent<Context>,)*
+        {
+            #[allow(non_snake_case, unused_mut, unused_variables)]
+            fn call(&self, context: &Context, mut event: Event<'_>) -> Verdict {
+                $(let $parameter = match $parameter::from_event(context, &mut event) {
+                    Ok(parameter) => parameter,
+                    Err(error) => return refuse(&error),
+                };)*
+                let verdict = self($($parameter),*).map_err(Into::into);
+                Box::pin(std::future::ready(verdict))
+            }
+        }
+    };
+}
+
+impl_middleware!();
+impl_middleware!(A1);
+impl_middleware!(A1 A2);
+impl_middleware!(A1 A2 A3);
+impl_middleware!(A1 A2 A3 A4);
+impl_middleware!(A1 A2 A3 A4 A5);
+
+/// The client's auth does not fit. It is told so, without the details of our types.
+fn refuse(error: &sockeye_event::ArgumentError) -> Verdict {
+    tracing::debug!(%error, "the auth of a client does not fit a middleware");
+    Box::pin(std::future::ready(Err(ConnectError::new("Invalid auth"))))
+}
+
+pub(crate) type BoxedMiddleware = Arc<dyn Fn(&Context, Event<'_>) -> Verdict + Send + Sync>;
+
+pub(crate) fn erase<M>(middleware: impl Middleware<M>) -> BoxedMiddleware {
+    Arc::new(move |context, event| middleware.call(context, event))
+}

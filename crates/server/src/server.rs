@@ -1,0 +1,272 @@
+//! The server.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use serde::Serialize;
+use sockeye_engine::{Application, Engine, EngineLayer, EngineService, Served, Session};
+use sockeye_event::Handler;
+use tokio::{net::ToSocketAddrs, runtime::Handle};
+
+use crate::{
+    Broadcast, DisconnectReason, EmitError, EventError, IntoRooms, ListenerId, Middleware,
+    Namespace, ServerBuilder, Socket, builder::Options, connection::Connection, extract::Context,
+};
+
+/// A Socket.IO server. Cheap to clone; all clones are the same server.
+///
+/// What is called on it acts on the namespace `/`, as in JavaScript; [`of`](Self::of) gives others.
+#[derive(Clone)]
+pub struct Server {
+    engine: Engine,
+    shared: Arc<Shared>,
+}
+
+/// The server without its engine, which holds it.
+pub(crate) struct Shared {
+    pub(crate) core: Arc<Core>,
+    namespaces: RwLock<HashMap<Box<str>, Namespace>>,
+    main: Namespace,
+}
+
+/// What namespaces and sockets need of their server.
+pub(crate) struct Core {
+    pub(crate) options: Options,
+    runtime: OnceLock<Handle>,
+    /// Sockets that have not been dropped, connected or not.
+    pub(crate) sockets: AtomicUsize,
+}
+
+/// How much a server holds at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Engine.IO sessions: clients, however many namespaces they have joined.
+    pub sessions: usize,
+    /// Sockets, those included that are connecting, or gone and not released yet.
+    pub sockets: usize,
+    /// Rooms, over all namespaces; those named by the ids of sockets do not count.
+    pub rooms: usize,
+}
+
+/// A server that listens. Dropping it changes nothing; the server goes on.
+#[derive(Debug)]
+pub struct Listening {
+    listening: sockeye_engine::Listening,
+    server: Server,
+}
+
+impl Listening {
+    /// The address that it is bound to, with the port that the system chose if 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.listening.local_addr()
+    }
+
+    /// Waits until the server has been closed.
+    pub async fn wait(self) {
+        self.listening.wait().await;
+    }
+
+    /// Closes the server, see [`Server::close`], and waits until the last request is answered.
+    pub async fn shutdown(self) {
+        self.server.close().await;
+        self.listening.wait().await;
+    }
+}
+
+impl Server {
+    /// A server with options.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    pub(crate) fn new(builder: ServerBuilder) -> Self {
+        let core = Arc::new(Core {
+            options: builder.options,
+            runtime: OnceLock::new(),
+            sockets: AtomicUsize::new(0),
+        });
+        let main = Namespace::new("/", core.clone());
+        let namespaces = RwLock::new(HashMap::from([("/".into(), main.clone())]));
+        let shared = Arc::new(Shared { core, namespaces, main });
+        let engine = Engine::new(builder.engine, Arc::new(Opener(shared.clone())));
+        Self { engine, shared }
+    }
+
+    pub(crate) fn from_parts(engine: Engine, shared: Arc<Shared>) -> Self {
+        Self { engine, shared }
+    }
+
+    /// The namespace of that name, which exists from now on. A `/` in front may be left out.
+    pub fn of(&self, name: &str) -> Namespace {
+        let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
+        let mut namespaces = self.shared.namespaces_mut();
+        let make = || Namespace::new(&name, self.shared.core.clone());
+        namespaces.entry(name.clone().into()).or_insert_with(make).clone()
+    }
+
+    /// Calls a handler for every socket that joins `/`. See [`Namespace::on_connection`].
+    pub fn on_connection<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
+        self.shared.main.on_connection(handler)
+    }
+
+    /// Decides who may join `/`. See [`Namespace::middleware`].
+    pub fn middleware<M: 'static>(&self, middleware: impl Middleware<M>) {
+        self.shared.main.middleware(middleware);
+    }
+
+    /// Calls a handler for this event of every socket in `/`. See [`Namespace::on`].
+    pub fn on<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
+        self.shared.main.on(event, handler)
+    }
+
+    /// Emits to every socket in `/`. See [`Broadcast::emit`].
+    pub fn emit<T: Serialize>(&self, event: &str, args: T) {
+        self.shared.main.emit(event, args);
+    }
+
+    /// The same, for those who want to know whether it could be encoded.
+    pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
+        self.shared.main.try_emit(event, args)
+    }
+
+    /// The sockets of `/` in a room, or in several; each gets an event once.
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.shared.main.to(rooms)
+    }
+
+    /// The same as [`to`](Self::to).
+    pub fn within(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.shared.main.to(rooms)
+    }
+
+    /// The sockets of `/` that are not in a room.
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.shared.main.except(rooms)
+    }
+
+    /// The sockets of `/` that can take an event now. See [`Broadcast::volatile`].
+    pub fn volatile(&self) -> Broadcast {
+        self.shared.main.volatile()
+    }
+
+    /// The sockets in `/` on this node.
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.shared.main.sockets()
+    }
+
+    /// How much the server holds at the moment.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            sessions: self.engine.sessions_count(),
+            sockets: self.shared.core.sockets.load(Ordering::Relaxed),
+            rooms: self.shared.namespaces().iter().map(|namespace| namespace.rooms().len()).sum(),
+        }
+    }
+
+    /// A tower service that answers the server's requests, and all others with 404.
+    pub fn service(&self) -> EngineService {
+        self.engine.service()
+    }
+
+    /// A tower layer that answers the server's requests and passes all others on: in axum,
+    /// `Router::new().route(…).layer(io.layer())`.
+    pub fn layer(&self) -> EngineLayer {
+        self.engine.layer()
+    }
+
+    /// Binds to an address and serves there over HTTP/1.1. Returns when it is bound; port 0 lets
+    /// the system choose.
+    pub async fn listen(&self, addr: impl ToSocketAddrs) -> io::Result<Listening> {
+        let listening = self.engine.listen(addr).await?;
+        Ok(Listening { listening, server: self.clone() })
+    }
+
+    /// The same with a service that answers all other paths.
+    pub async fn listen_with(
+        &self,
+        addr: impl ToSocketAddrs,
+        service: impl Served,
+    ) -> io::Result<Listening> {
+        let listening = self.engine.listen_with(addr, service).await?;
+        Ok(Listening { listening, server: self.clone() })
+    }
+
+    /// Shuts the server down: every socket is disconnected with `server shutting down`, every
+    /// connection closed, and where the server itself listens, it stops to. Clients see
+    /// `transport close` and try to reconnect.
+    ///
+    /// Returns when the WebSockets are closed, a few seconds later at most. Handlers that run are
+    /// not waited for, so it may be called in one.
+    pub async fn close(&self) {
+        for namespace in self.shared.namespaces() {
+            for socket in namespace.sockets() {
+                socket.end_elsewhere(DisconnectReason::ServerShuttingDown);
+            }
+        }
+        self.engine.close().await;
+        // Handlers that hold the server would keep it alive for ever.
+        self.shared.namespaces().iter().for_each(Namespace::forget_handlers);
+    }
+}
+
+impl Shared {
+    /// The namespace of exactly that name, if it exists.
+    pub(crate) fn namespace(&self, name: &str) -> Option<Namespace> {
+        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
+        namespaces.get(name).cloned()
+    }
+
+    fn namespaces(&self) -> Vec<Namespace> {
+        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
+        namespaces.values().cloned().collect()
+    }
+
+    fn namespaces_mut(&self) -> RwLockWriteGuard<'_, HashMap<Box<str>, Namespace>> {
+        self.namespaces.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    /// The state of this type that the server was built with.
+    pub(crate) fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.options.states.iter().rev().find_map(|state| state.clone().downcast().ok())
+    }
+
+    /// Runs a future in a task of its own. Callable from any thread once a client has connected.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.get_or_init(Handle::current).spawn(future);
+    }
+
+    pub(crate) fn report(&self, error: &EventError) {
+        tracing::warn!("{error}");
+        if let Some(hook) = &self.options.on_error {
+            hook(error);
+        }
+    }
+}
+
+/// Opens the application's end of sessions.
+struct Opener(Arc<Shared>);
+
+impl Application for Opener {
+    fn open(&self, session: &Session) -> Box<dyn sockeye_engine::Connection> {
+        self.0.core.runtime.get_or_init(Handle::current);
+        Box::new(Connection::new(self.0.clone(), session.clone()))
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,720 @@
+//! Sockets.
+
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::Waker,
+};
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use sockeye_adapter::{Recipient, Room};
+use sockeye_engine::{Handshake, Transport};
+use sockeye_event::{Ack, EncodeError, EncodedArgs, Event, FromReply, Handler, SendAck};
+use sockeye_protocol::socket::{self, EncodedPacket, Member, Payload, Standing, Text};
+
+use crate::{
+    AckError, AckFuture, Broadcast, ConnectError, DisconnectReason, EmitError, EventError,
+    EventErrorKind, Extensions, IntoRooms, ListenerId, Namespace, Server, Sid,
+    ack::PendingAcks,
+    connection::Client,
+    emit,
+    extract::Context,
+    inbox::{Admission, Inbox, Incoming, Kind, Running, call_all, panic_message},
+    listener::{Listener, Listeners},
+    room::rooms,
+    server::Core,
+};
+
+/// Under which name handlers of the end are kept. Clients cannot emit it.
+pub(crate) const DISCONNECT: &str = "disconnect";
+
+/// A client's place in one namespace.
+///
+/// Cheap to clone; all clones are the same socket. Keeping one keeps neither the connection nor
+/// what belonged to it alive: once the socket is gone, its id and handshake are left, and emitting
+/// does nothing. It may be captured by its own handlers.
+#[derive(Clone)]
+pub struct Socket(Arc<Inner>);
+
+pub(crate) struct Inner {
+    id: Sid,
+    namespace: Namespace,
+    client: Arc<Client>,
+    auth: Option<Bytes>,
+    /// The same as `State::standing`, for those who only look.
+    standing: AtomicU8,
+    state: Mutex<State>,
+    extensions: Extensions,
+}
+
+/// Changes together. While it is locked, the adapter and the session may be locked, in this order,
+/// and nothing else.
+struct State {
+    standing: Standing,
+    /// The rooms joined before the socket was connected, and those left when it was disconnected;
+    /// in between, the adapter knows them.
+    rooms: Vec<Room>,
+    listeners: Listeners,
+    inbox: Inbox,
+    acks: PendingAcks,
+    data: Value,
+    /// Whether the handlers of the end have returned.
+    is_parted: bool,
+}
+
+/// A socket would be in more rooms than `max_rooms` allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a socket may join {limit} rooms, which is the limit")]
+pub struct TooManyRooms {
+    limit: usize,
+}
+
+impl Socket {
+    pub(crate) fn new(namespace: Namespace, client: Arc<Client>, auth: Option<Bytes>) -> Self {
+        let mut bits = [0; 15];
+        getrandom::fill(&mut bits).expect("the operating system has random bits");
+        namespace.core().sockets.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(Inner {
+            id: Sid::from_random(bits),
+            namespace,
+            client,
+            // It lives as long as the socket, so it must not keep the buffer it came in alive.
+            auth: auth.map(|auth| Bytes::copy_from_slice(&auth)),
+            standing: AtomicU8::new(Standing::Connecting as u8),
+            state: Mutex::new(State {
+                standing: Standing::Connecting,
+                rooms: Vec::new(),
+                listeners: Listeners::default(),
+                inbox: Inbox::default(),
+                acks: PendingAcks::default(),
+                data: Value::Null,
+                is_parted: false,
+            }),
+            extensions: Extensions::default(),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        self.0.namespace.core()
+    }
+
+    // --- What it is ---
+
+    /// The id: 20 characters, another one for each namespace and each connection. It is a room of
+    /// its own: `io.to(id)` reaches this socket.
+    pub fn id(&self) -> Sid {
+        self.0.id
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &Namespace {
+        &self.0.namespace
+    }
+
+    /// The server.
+    pub fn server(&self) -> Server {
+        Server::from_parts(self.0.client.session.engine(), self.0.client.shared.clone())
+    }
+
+    /// The request that opened the connection: headers, query, address, time.
+    pub fn handshake(&self) -> &Handshake {
+        self.0.client.session.handshake()
+    }
+
+    /// What the client gave as its `auth` when it joined. Without one it is as if it were `{}`.
+    ///
+    /// # Errors
+    ///
+    /// If it does not have this type.
+    pub fn auth<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(self.0.auth.as_deref().unwrap_or(b"{}"))
+    }
+
+    /// The transport of the connection, which may change once, from polling to WebSocket.
+    pub fn transport(&self) -> Transport {
+        self.0.client.session.transport()
+    }
+
+    /// Whether the client is in the namespace. It is not while middlewares run, and no more as
+    /// soon as either end has left.
+    pub fn connected(&self) -> bool {
+        self.standing() == Standing::Connected
+    }
+
+    /// Values of any type that belong to this socket on this node.
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.extensions
+    }
+
+    /// The socket's data, as [`set_data`](Self::set_data) left it; `null` at first.
+    ///
+    /// # Errors
+    ///
+    /// If it does not have this type.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        let data = self.state().data.clone();
+        serde_json::from_value(data)
+    }
+
+    /// Sets the socket's data: what describes it to others. It must be JSON, other than what is in
+    /// [`extensions`](Self::extensions).
+    ///
+    /// # Errors
+    ///
+    /// If the value is not JSON.
+    pub fn set_data<T: Serialize>(&self, data: T) -> Result<(), serde_json::Error> {
+        let data = serde_json::to_value(data)?;
+        self.state().data = data;
+        Ok(())
+    }
+
+    // --- Listening ---
+
+    /// Calls a handler for every event of that name from this client. Reading the crate's
+    /// [introduction](crate#handlers) tells what it may take and return.
+    ///
+    /// There can be several for an event; they are called in the order of their registration.
+    pub fn on<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
+        self.add(event, Listener::on(handler))
+    }
+
+    /// Calls a handler for the next event of that name only.
+    pub fn once<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
+        self.add(event, Listener::once(handler))
+    }
+
+    /// Calls a handler when the socket has left, whoever ended it. It may take the
+    /// [`DisconnectReason`]. The rooms are left and the acknowledgements lost by then; data, and
+    /// the names of the rooms, can still be read.
+    pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
+        self.add(DISCONNECT, Listener::on(handler))
+    }
+
+    fn add(&self, event: &str, listener: Listener) -> ListenerId {
+        let id = listener.id();
+        let mut state = self.state();
+        if state.is_parted {
+            // It would never be called, and could keep its own socket alive.
+            drop(state);
+        } else {
+            state.listeners.add(event, listener);
+        }
+        id
+    }
+
+    /// Forgets this socket's handlers of an event; whether there were any.
+    pub fn off(&self, event: &str) -> bool {
+        self.state().listeners.remove_event(event)
+    }
+
+    /// Forgets one handler; whether it was there.
+    pub fn off_listener(&self, id: ListenerId) -> bool {
+        self.state().listeners.remove(id)
+    }
+
+    // --- Emitting ---
+
+    /// Emits an event to this client: a tuple is several arguments, `()` none, anything else one.
+    /// Events arrive in the order in which they were emitted.
+    ///
+    /// What is wrong with the event is logged; use [`try_emit`](Self::try_emit) to know it. Once
+    /// the socket is gone, nothing happens.
+    pub fn emit<T: Serialize>(&self, event: &str, args: T) {
+        if let Err(error) = self.try_emit(event, args) {
+            emit::log_failure(self.0.namespace.name(), event, &error);
+        }
+    }
+
+    /// The same, for those who want to know.
+    ///
+    /// # Errors
+    ///
+    /// If the name is reserved, or a value has no form on the wire.
+    pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
+        let packet = emit::encode_event(self.0.namespace.name(), None, event, &args)?;
+        self.send(&packet);
+        Ok(())
+    }
+
+    /// Emits an event and waits for the client's answer:
+    /// `let answer: String = socket.emit_with_ack("question", "ready?").await?`.
+    ///
+    /// The event is sent at once; the future only waits, for the server's `ack_timeout` unless
+    /// [`AckFuture::timeout`] says otherwise. The answer is its first argument, or for a tuple as
+    /// many as it has.
+    pub fn emit_with_ack<R: FromReply>(&self, event: &str, args: impl Serialize) -> AckFuture<R> {
+        let id = self.0.namespace.next_ack_id();
+        let packet = match emit::encode_event(self.0.namespace.name(), Some(id), event, &args) {
+            Ok(packet) => packet,
+            Err(error) => return AckFuture::failed(error.into()),
+        };
+        let options = &self.core().options;
+        let receiver = {
+            let mut state = self.state();
+            if state.standing == Standing::Gone {
+                return AckFuture::failed(AckError::Disconnected);
+            }
+            if state.acks.len() >= options.max_pending_acks {
+                return AckFuture::failed(AckError::TooManyPending(options.max_pending_acks));
+            }
+            state.acks.insert(id)
+        };
+        self.send(&packet);
+        AckFuture::waiting(self.clone(), id, receiver, options.ack_timeout)
+    }
+
+    /// How many acknowledgements this client owes.
+    pub fn pending_acks(&self) -> usize {
+        self.state().acks.len()
+    }
+
+    /// Bytes that wait to be sent over this client's connection.
+    pub fn waiting_bytes(&self) -> usize {
+        self.0.client.session.waiting_bytes()
+    }
+
+    /// Everyone in the namespace but this socket.
+    pub fn broadcast(&self) -> Broadcast {
+        Broadcast::new(self.0.namespace.clone()).except(self.id())
+    }
+
+    /// Everyone in a room, or in several, but this socket. A client's id is a room:
+    /// `socket.to(client_id)` is one other client.
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().to(rooms)
+    }
+
+    /// Everyone in a room, or in several, this socket included.
+    pub fn within(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.0.namespace.to(rooms)
+    }
+
+    /// Everyone in the namespace but this socket and those in a room, or in several.
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().except(rooms)
+    }
+
+    /// This socket, if it can take an event now. See [`Broadcast::volatile`].
+    pub fn volatile(&self) -> Broadcast {
+        self.0.namespace.to(self.id()).volatile()
+    }
+
+    // --- Rooms ---
+
+    /// Enters a room, or several. Nothing happens if the socket is gone, or is in them already.
+    ///
+    /// A socket can be in `max_rooms` rooms; to enter more does nothing but log an error. Use
+    /// [`try_join`](Self::try_join) to know it.
+    pub fn join(&self, names: impl IntoRooms) {
+        if let Err(error) = self.try_join(names) {
+            tracing::error!(socket = %self.id(), %error, "could not join");
+        }
+    }
+
+    /// The same, for those who want to know.
+    ///
+    /// # Errors
+    ///
+    /// If that would be too many rooms; none of them is joined then.
+    pub fn try_join(&self, names: impl IntoRooms) -> Result<(), TooManyRooms> {
+        let names = rooms(names);
+        let adapter = self.0.namespace.adapter();
+        let mut state = self.state();
+        let joined = match state.standing {
+            Standing::Connecting => state.rooms.clone(),
+            Standing::Connected => adapter.rooms_of(self.id()),
+            Standing::Gone => return Ok(()),
+        };
+        let mut entered = joined.clone();
+        entered.extend(names.into_iter().filter(|name| **name != *self.id()));
+        entered.sort_unstable();
+        entered.dedup();
+        let limit = self.core().options.max_rooms;
+        if entered.len() > limit {
+            return Err(TooManyRooms { limit });
+        }
+        match state.standing {
+            Standing::Connecting => state.rooms = entered,
+            _ => {
+                entered.retain(|room| !joined.contains(room));
+                adapter.join(self.id(), &entered);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves a room. Nothing happens if the socket is not in it.
+    pub fn leave(&self, room: &str) {
+        let mut state = self.state();
+        match state.standing {
+            Standing::Connecting => state.rooms.retain(|joined| **joined != *room),
+            Standing::Connected => self.0.namespace.adapter().leave(self.id(), room),
+            Standing::Gone => (),
+        }
+    }
+
+    /// The rooms that the socket is in, the one named by its id first. While the handlers of its
+    /// end run, the rooms that it was in.
+    pub fn rooms(&self) -> Vec<Room> {
+        let state = self.state();
+        let rooms = match state.standing {
+            Standing::Connected => self.0.namespace.adapter().rooms_of(self.id()),
+            Standing::Connecting | Standing::Gone => state.rooms.clone(),
+        };
+        std::iter::once(Room::from(self.id().as_str())).chain(rooms).collect()
+    }
+
+    // --- The end ---
+
+    /// Sends the client out of this namespace, after what was emitted before. It does not come
+    /// back by itself. Its other namespaces and its connection stay.
+    pub fn disconnect(&self) {
+        self.send(&socket::disconnect(self.0.namespace.name()));
+        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect);
+    }
+
+    /// Sends the client out of all namespaces and closes its connection, after what was emitted
+    /// before. It does not come back by itself.
+    pub fn disconnect_all(&self) {
+        for socket in self.0.client.take_sockets() {
+            socket.disconnect();
+        }
+        self.0.client.session.close();
+    }
+
+    /// Closes the connection as if it had been lost: the client will connect again.
+    pub fn close_connection(&self) {
+        self.0.client.session.close();
+    }
+
+    // --- Its life, as the connection tells it ---
+
+    fn send(&self, packet: &EncodedPacket) {
+        if self.standing() != Standing::Gone {
+            self.0.client.session.send(packet.packets());
+        }
+    }
+
+    /// The client wants to join: asks the middlewares.
+    pub(crate) fn connect(self) {
+        let auth = self.auth_payload();
+        if !self.0.namespace.has_middlewares() {
+            return self.accept(auth);
+        }
+        let socket = self.clone();
+        let asked = async move {
+            let namespace = socket.0.namespace.clone();
+            match namespace.ask_middlewares(&socket, &auth).await {
+                Ok(()) => socket.accept(auth),
+                Err(error) => socket.refuse(&error),
+            }
+        };
+        // Most middlewares decide at once; only those that wait cost a task.
+        let mut asked = Box::pin(catch_panic(asked));
+        let mut cx = std::task::Context::from_waker(Waker::noop());
+        match asked.as_mut().poll(&mut cx) {
+            std::task::Poll::Ready(outcome) => self.handle_middleware_panic(outcome),
+            std::task::Poll::Pending => {
+                let core = self.core().clone();
+                core.spawn(async move { self.handle_middleware_panic(asked.await) });
+            }
+        }
+    }
+
+    fn handle_middleware_panic(&self, outcome: Result<(), String>) {
+        if let Err(panic) = outcome {
+            self.report("connection", EventErrorKind::Panic(panic));
+            self.refuse(&ConnectError::new("Internal error"));
+        }
+    }
+
+    /// `["connection",{…}]`: the auth as the one argument, if there is one.
+    fn auth_payload(&self) -> Payload {
+        let mut json = b"[\"connection\"".to_vec();
+        if let Some(auth) = &self.0.auth {
+            json.push(b',');
+            json.extend_from_slice(auth);
+        }
+        json.push(b']');
+        Payload { json: json.into(), attachments: Vec::new() }
+    }
+
+    fn accept(&self, auth: Payload) {
+        {
+            let mut state = self.state();
+            if state.standing != Standing::Connecting {
+                return;
+            }
+            let rooms = std::mem::take(&mut state.rooms);
+            self.0.namespace.sockets_mut().insert(self.id(), self.clone());
+            self.0.namespace.adapter().add(self.0.clone(), &rooms);
+            self.set_standing(&mut state, Standing::Connected);
+            let connected = socket::connect(self.0.namespace.name(), &self.id());
+            self.0.client.session.send(connected.packets());
+        }
+        self.handle(Incoming {
+            name: Text::from_static("connection"),
+            payload: auth,
+            id: None,
+            kind: Kind::Connection,
+        });
+    }
+
+    fn refuse(&self, error: &ConnectError) {
+        self.send(&error.encode(self.0.namespace.name()));
+        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect);
+    }
+
+    /// An event has come; false if too many wait already.
+    pub(crate) fn handle_event(&self, event: socket::Event) -> bool {
+        self.handle(Incoming {
+            name: event.name,
+            payload: event.payload,
+            id: event.id,
+            kind: Kind::Event,
+        })
+    }
+
+    fn handle(&self, event: Incoming) -> bool {
+        let max_bytes = self.core().options.max_backlog_bytes;
+        let admission = self.state().inbox.admit(event, max_bytes);
+        match admission {
+            Admission::Waits => true,
+            Admission::Full => false,
+            Admission::Now(mut event) => loop {
+                let running = self.start(&event);
+                if !running.is_done() {
+                    let socket = self.clone();
+                    self.core().spawn(async move { socket.go_on(running).await });
+                    return true;
+                }
+                match self.next_event() {
+                    Some(next) => event = next,
+                    None => return true,
+                }
+            },
+        }
+    }
+
+    /// Finishes what runs and handles what has come in the meantime.
+    async fn go_on(self, mut running: Running) {
+        loop {
+            running.finish(&self).await;
+            match self.next_event() {
+                Some(event) => running = self.start(&event),
+                None => return,
+            }
+        }
+    }
+
+    fn next_event(&self) -> Option<Incoming> {
+        let next = self.state().inbox.next();
+        if next.is_none() {
+            self.release();
+        }
+        next
+    }
+
+    fn start(&self, event: &Incoming) -> Running {
+        let context = Context { socket: self.clone(), reason: None };
+        let ack = event.id.map_or_else(Ack::none, |id| Ack::new(self.0.clone(), id));
+        let listeners = match event.kind {
+            Kind::Connection => [Some(self.0.namespace.connection_listeners()), None],
+            Kind::Event => {
+                [self.0.namespace.listeners(&event.name), self.state().listeners.get(&event.name)]
+            }
+        };
+        let called = Event::new(&event.name, &event.payload, ack);
+        call_all(&context, &listeners, &event.name, &called)
+    }
+
+    /// An acknowledgement has come.
+    pub(crate) fn handle_ack(&self, ack: socket::Ack) {
+        let Some(id) = ack.id else { return };
+        let waiting = self.state().acks.remove(id);
+        if let Some(waiting) = waiting {
+            let _ = waiting.send(ack.payload);
+        }
+    }
+
+    pub(crate) fn forget_ack(&self, id: u64) {
+        let forgotten = self.state().acks.remove(id);
+        drop(forgotten);
+    }
+
+    /// The socket is gone, found out by the connection: its handlers are called here.
+    pub(crate) fn end(&self, reason: DisconnectReason) {
+        if self.part(reason) {
+            let running = self.say_farewell(reason);
+            if running.is_done() {
+                self.finish_farewell();
+            } else {
+                let socket = self.clone();
+                self.core().spawn(async move {
+                    running.finish(&socket).await;
+                    socket.finish_farewell();
+                });
+            }
+        }
+    }
+
+    /// The socket is gone by the application's doing, which may hold locks of its own: its handlers
+    /// are called by another task.
+    pub(crate) fn end_elsewhere(&self, reason: DisconnectReason) {
+        if self.part(reason) {
+            let socket = self.clone();
+            self.core().spawn(async move {
+                socket.say_farewell(reason).finish(&socket).await;
+                socket.finish_farewell();
+            });
+        }
+    }
+
+    /// Takes the socket out of everything at once. Whether its handlers are to be told.
+    fn part(&self, reason: DisconnectReason) -> bool {
+        let (was_connected, acks) = {
+            let mut state = self.state();
+            let standing = state.standing;
+            if standing == Standing::Gone {
+                return false;
+            }
+            self.set_standing(&mut state, Standing::Gone);
+            if standing == Standing::Connected {
+                state.rooms = self.0.namespace.adapter().remove(self.id());
+                self.0.namespace.sockets_mut().remove(&self.id());
+            }
+            (standing == Standing::Connected, std::mem::take(&mut state.acks))
+        };
+        // Those who wait for an acknowledgement are told, with no lock held.
+        drop(acks);
+        self.0.client.remove(self);
+        tracing::debug!(socket = %self.id(), %reason, was_connected, "socket disconnected");
+        if !was_connected {
+            self.finish_farewell();
+        }
+        was_connected
+    }
+
+    fn say_farewell(&self, reason: DisconnectReason) -> Running {
+        let context = Context { socket: self.clone(), reason: Some(reason) };
+        let listeners =
+            [self.0.namespace.listeners(DISCONNECT), self.state().listeners.get(DISCONNECT)];
+        let json = format!(r#"["{DISCONNECT}","{reason}"]"#);
+        let payload = Payload { json: json.into(), attachments: Vec::new() };
+        let event = Event::new(DISCONNECT, &payload, Ack::none());
+        call_all(&context, &listeners, &Text::from_static(DISCONNECT), &event)
+    }
+
+    fn finish_farewell(&self) {
+        self.state().is_parted = true;
+        self.release();
+    }
+
+    /// Lets go of what belongs to the socket, once it is gone and its last handler has returned.
+    /// What handlers have captured, the socket itself perhaps, is dropped here.
+    fn release(&self) {
+        let released = {
+            let mut state = self.state();
+            if !state.is_parted || !state.inbox.is_idle() {
+                return;
+            }
+            (
+                std::mem::take(&mut state.listeners),
+                std::mem::take(&mut state.data),
+                std::mem::take(&mut state.rooms),
+            )
+        };
+        drop(released);
+        self.0.extensions.clear();
+    }
+
+    fn set_standing(&self, state: &mut State, standing: Standing) {
+        state.standing = standing;
+        self.0.standing.store(standing as u8, Ordering::Release);
+    }
+
+    /// Tells the log and the hook of an event that came to no good end.
+    pub(crate) fn report(&self, event: &str, kind: EventErrorKind) {
+        self.core().report(&EventError {
+            socket: self.id(),
+            namespace: self.0.namespace.name().into(),
+            event: event.to_owned(),
+            kind,
+        });
+    }
+}
+
+/// Ends with the text of a panic instead of panicking.
+async fn catch_panic(future: impl Future<Output = ()>) -> Result<(), String> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| {
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => std::task::Poll::Ready(Err(panic_message(&*panic))),
+        }
+    })
+    .await
+}
+
+impl Member for Socket {
+    fn standing(&self) -> Standing {
+        match self.0.standing.load(Ordering::Acquire) {
+            0 => Standing::Connecting,
+            1 => Standing::Connected,
+            _ => Standing::Gone,
+        }
+    }
+}
+
+impl Recipient for Inner {
+    fn id(&self) -> Sid {
+        self.id
+    }
+
+    fn deliver(&self, packet: &EncodedPacket, volatile: bool) {
+        if volatile {
+            self.client.session.send_volatile(packet.packets());
+        } else {
+            self.client.session.send(packet.packets());
+        }
+    }
+}
+
+impl SendAck for Inner {
+    fn send_ack(&self, id: u64, args: EncodedArgs) {
+        let packet = emit::encode_ack(self.namespace.name(), id, args);
+        if self.standing.load(Ordering::Acquire) == Standing::Connected as u8 {
+            self.client.session.send(packet.packets());
+        }
+    }
+
+    fn encode_failed(&self, id: u64, error: EncodeError) {
+        tracing::error!(socket = %self.id, ack = id, %error, "could not acknowledge");
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.namespace.core().sockets.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("id", &self.id())
+            .field("namespace", &self.0.namespace.name())
+            .field("connected", &self.connected())
+            .finish()
+    }
+}
