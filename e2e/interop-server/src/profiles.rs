@@ -1,0 +1,321 @@
+//! The profiles of Socket.IO: which namespaces there are and what their events do.
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sockeye::{Ack, ConnectError, Namespace, Raw, Rest, Server, Sid, Socket, State};
+
+use crate::config::Config;
+
+pub(crate) fn register(io: &Server, profile: &str, config: &Config) -> Result<(), Box<dyn Error>> {
+    match profile {
+        "full" => full(io),
+        "protocol" => protocol(io),
+        "rooms" => rooms(io),
+        "chatter" => chatter(io, config.chatter_auth),
+        other => return Err(format!("PROFILE={other} is not supported").into()),
+    }
+    Ok(())
+}
+
+/// All arguments of an event, undecoded.
+type All = Rest<Raw>;
+
+/// The connect payload, `{}` if there was none.
+fn auth(socket: &Socket) -> Value {
+    socket.auth().unwrap_or(Value::Null)
+}
+
+fn query(socket: &Socket) -> HashMap<String, String> {
+    let pairs = socket.handshake().query().iter();
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+// --- protocol ---
+
+fn protocol(io: &Server) {
+    for name in ["/", "/custom"] {
+        let namespace = io.of(name);
+        namespace.on_connection(|socket: Socket| socket.emit("auth", auth(&socket)));
+        namespace.on("message", |socket: Socket, args: All| socket.emit("message-back", args));
+        namespace.on("message-with-ack", |args: All| args);
+        namespace.on("emit-with-ack", |socket: Socket, args: All| {
+            let reply = socket.emit_with_ack::<All>("emit-with-ack", args);
+            tokio::spawn(async move {
+                if let Ok(reply) = reply.await {
+                    socket.emit("emit-with-ack", reply);
+                }
+            });
+        });
+    }
+}
+
+// --- full ---
+
+/// Counters by name, global to the process.
+#[derive(Default)]
+pub(crate) struct Counters(Mutex<HashMap<String, u64>>);
+
+impl Counters {
+    fn add(&self, name: String, by: u64) -> u64 {
+        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counter = counters.entry(name).or_default();
+        *counter += by;
+        *counter
+    }
+}
+
+#[derive(Serialize)]
+struct Nested {
+    nested: (Bytes, &'static str),
+}
+
+fn full(io: &Server) {
+    io.middleware(|socket: Socket| match socket.handshake().query().get("refuse") {
+        Some(_) => Err(ConnectError::new("refused").data(json!({ "code": 7 }))),
+        None => Ok(()),
+    });
+    io.of("/auth").middleware(|socket: Socket| {
+        if auth(&socket)["token"] == "secret" {
+            return Ok(());
+        }
+        let data = json!({ "code": 401, "hint": "token" });
+        Err(ConnectError::new("unauthorized").data(data))
+    });
+    io.of("/lag").middleware(|| async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Ok::<(), ConnectError>(())
+    });
+    for name in ["/", "/chat", "/auth", "/lag"] {
+        full_events(&io.of(name));
+    }
+}
+
+fn full_events(namespace: &Namespace) {
+    namespace.on_connection(|socket: Socket| {
+        let welcome = json!({
+            "sid": socket.id().as_str(),
+            "auth": auth(&socket),
+            "ns": socket.namespace().name(),
+            "transport": socket.transport().name(),
+            "recovered": false,
+        });
+        socket.emit("welcome", welcome);
+    });
+
+    namespace.on("echo", |socket: Socket, args: All, ack: Ack| {
+        if ack.is_requested() { ack.send(args) } else { socket.emit("echo", args) }
+    });
+    namespace.on("slow", |ms: u64, value: Raw| async move {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        value
+    });
+    namespace.on("noack", || ());
+    namespace.on("request", |socket: Socket, args: All| {
+        let reply = socket.emit_with_ack::<All>("request", args);
+        tokio::spawn(async move {
+            if let Ok(reply) = reply.await {
+                socket.emit("reply", reply);
+            }
+        });
+    });
+    namespace.on("request-timeout", |socket: Socket, ms: u64| {
+        let reply = socket.emit_with_ack::<()>("silent", ()).timeout(Duration::from_millis(ms));
+        tokio::spawn(async move {
+            let timed_out = reply.await == Err(sockeye::AckError::TimedOut);
+            socket.emit("request-timeout", timed_out);
+        });
+    });
+    namespace.on("burst", |socket: Socket, count: u64| {
+        (0..count).for_each(|index| socket.emit("tick", index));
+    });
+    namespace.on("bin", |socket: Socket, length: usize| {
+        let bytes: Bytes = (0..length).map(|index| index as u8).collect();
+        let nested = Nested { nested: (Bytes::from_static(&[0, 1]), "t") };
+        socket.emit("bin", (bytes, nested));
+    });
+    namespace.on("bin-size", |value: Raw| value.as_bytes().map_or(-1, |bytes| bytes.len() as i64));
+
+    namespace.on("mark", |State(counters): State<Counters>, name: String| {
+        counters.add(name, 1);
+    });
+    namespace.on("mark-ack-on", |State(counters): State<Counters>, name: String, at: u64, ack: Ack| {
+        let value = counters.add(name, 1);
+        if value >= at {
+            ack.send(value);
+        }
+    });
+    namespace.on("peek", |State(counters): State<Counters>, name: String| counters.add(name, 0));
+
+    namespace.on("join", |socket: Socket, room: String| {
+        socket.join(room);
+        true
+    });
+    namespace.on("leave", |socket: Socket, room: String| {
+        socket.leave(&room);
+        true
+    });
+    namespace.on("say", |socket: Socket, room: String, args: All| {
+        socket.within(room).emit("said", args);
+    });
+    namespace.on("say-rooms", |socket: Socket, rooms: Vec<String>, args: All| {
+        socket.within(rooms).emit("said", args);
+    });
+    namespace.on("say-later", |socket: Socket, ms: u64, room: String, args: All| {
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            socket.within(room).emit("said", args);
+        });
+    });
+    namespace.on("except", |socket: Socket, room: String, args: All| {
+        socket.namespace().except(room).emit("said", args);
+    });
+
+    namespace.on("kick", |socket: Socket| socket.disconnect());
+    namespace.on("kick-all", |socket: Socket| socket.disconnect_all());
+    namespace.on("drop", |socket: Socket| socket.close_connection());
+    namespace.on("transport", |socket: Socket| socket.transport().name());
+    namespace.on("handshake", |socket: Socket| {
+        let header = socket.handshake().headers().get("x-test");
+        let header = header.and_then(|value| value.to_str().ok().map(str::to_owned));
+        json!({ "query": query(&socket), "auth": auth(&socket), "x": header })
+    });
+    namespace.on("rooms-of", |socket: Socket| {
+        socket.rooms().iter().map(|room| room.to_string()).collect::<Vec<_>>()
+    });
+    namespace.on("count", |socket: Socket| socket.namespace().sockets().len());
+
+    // Beyond the contract: how a handler can go wrong.
+    namespace.on("panic", || -> () { panic!("as asked") });
+    namespace.on("typed", |text: String, number: i64| (text, number));
+    namespace.on("forever", || std::future::pending::<()>());
+}
+
+// --- rooms ---
+
+fn rooms(io: &Server) {
+    fn hello(socket: &Socket) -> String {
+        format!("hello from {}", socket.id())
+    }
+    fn find(socket: &Socket, id: &str) -> Option<Socket> {
+        socket.namespace().socket(id.parse::<Sid>().ok()?)
+    }
+
+    io.on_connection(|socket: Socket| socket.join(["room1", "room2", "room4", "room5"]));
+    io.on("broadcast", |io: Server, socket: Socket| io.emit("broadcast", hello(&socket)));
+    io.on("volatile_broadcast", |io: Server, socket: Socket| {
+        io.volatile().emit("volatile_broadcast", hello(&socket));
+    });
+    io.on("broadcast_with_ack", |io: Server, ack: Ack| {
+        let replies: Vec<_> = io
+            .sockets()
+            .iter()
+            .map(|socket| socket.emit_with_ack::<Raw>("broadcast_with_ack", None::<()>))
+            .collect();
+        tokio::spawn(async move {
+            let mut answers = Vec::new();
+            for reply in replies {
+                answers.extend(reply.await.ok());
+            }
+            ack.send(answers);
+        });
+    });
+    io.on("disconnect_socket", |io: Server| io.sockets().iter().for_each(Socket::disconnect));
+    io.on("rooms", |io: Server| {
+        let rooms = io.of("/").rooms().into_iter().map(|room| room.to_string());
+        rooms.chain(io.sockets().iter().map(|socket| socket.id().to_string())).collect::<Vec<_>>()
+    });
+    io.on("fetch_sockets", |io: Server| {
+        let describe = |socket: &Socket| json!({ "id": socket.id().as_str(), "ns": "/" });
+        io.sockets().iter().map(describe).collect::<Vec<_>>()
+    });
+    io.on("join_room", |io: Server, ack: Ack| {
+        io.sockets().iter().for_each(|socket| socket.join("room7"));
+        ack.send(());
+    });
+    io.on("leave_room", |io: Server, ack: Ack| {
+        io.sockets().iter().for_each(|socket| socket.leave("room4"));
+        ack.send(());
+    });
+    io.on("emit_from_remote_sock", |socket: Socket, id: String, ack: Ack| {
+        if let Some(other) = find(&socket, &id) {
+            other.emit("emit", hello(&socket));
+        }
+        ack.send(());
+    });
+    io.on("emit_with_ack_from_remote_sock", |socket: Socket, id: String, ack: Ack| {
+        let Some(other) = find(&socket, &id) else { return };
+        let reply = other.emit_with_ack::<Raw>("emit", hello(&socket));
+        tokio::spawn(async move {
+            if let Ok(reply) = reply.await {
+                ack.send(reply);
+            }
+        });
+    });
+    io.on("join_room_from_remote_sock", |socket: Socket, id: String, ack: Ack| {
+        if let Some(other) = find(&socket, &id) {
+            other.join(hello(&socket));
+        }
+        ack.send(());
+    });
+    io.on("leave_room_from_remote_sock", |socket: Socket, id: String, ack: Ack| {
+        if let Some(other) = find(&socket, &id) {
+            other.leave("room4");
+        }
+        ack.send(());
+    });
+    io.on("get_rooms_remote_sock", |socket: Socket, id: String| {
+        let rooms = find(&socket, &id).map(|other| other.rooms()).unwrap_or_default();
+        rooms.iter().map(|room| room.to_string()).collect::<Vec<_>>()
+    });
+    io.on("disconnect_remote_sock", |socket: Socket, id: String, ack: Ack| {
+        if let Some(other) = find(&socket, &id) {
+            other.disconnect();
+        }
+        ack.send(());
+    });
+}
+
+// --- chatter ---
+
+#[derive(Deserialize, Default)]
+struct Password {
+    #[serde(default)]
+    password: Value,
+}
+
+fn chatter(io: &Server, only_auth: bool) {
+    for name in ["/", "/admin"] {
+        let namespace = io.of(name);
+        namespace.on_connection(move |socket: Socket| {
+            if only_auth {
+                let given = socket.auth::<Password>().unwrap_or_default().password;
+                socket.emit("auth", if given == "123" { "success" } else { "failed" });
+                return;
+            }
+            socket.emit("Hello from the message event!", ());
+            socket.emit("test", "Hello from the test event!");
+            socket.emit("test", Bytes::from_static(&[1, 2, 3]));
+            let second = ("This is the second argument", json!({ "argCount": 3 }));
+            socket.emit("This is the first argument", second);
+            socket.emit("on_abc_event", ("", json!({ "abc": 0, "some_other": "value" })));
+        });
+        namespace.on("test", |socket: Socket, value: Raw| {
+            socket.emit("test-received", value);
+            "woot"
+        });
+        namespace.on("message", |socket: Socket, value: Raw| socket.emit("message-received", value));
+        namespace.on("binary", |socket: Socket, value: Raw| {
+            socket.emit("binary-received", value);
+            Bytes::from_static(&[1, 2, 3])
+        });
+        namespace.on("close_transport", |socket: Socket| socket.close_connection());
+    }
+}
