@@ -103,7 +103,7 @@ impl Cors {
             _ => reflected.cloned(),
         };
         if allowed.as_ref().is_none_or(|allowed| allowed != "*") {
-            response.append(VARY, HeaderValue::from_static("Origin"));
+            response.insert(VARY, HeaderValue::from_static("Origin"));
         }
         response.extend(allowed.map(|allowed| (ACCESS_CONTROL_ALLOW_ORIGIN, allowed)));
         if self.credentials {
@@ -111,11 +111,16 @@ impl Cors {
         }
     }
 
-    /// Puts the headers that only a preflight's answer has.
+    /// Puts the headers of the answer to a preflight.
     pub(crate) fn apply_preflight(&self, request: &HeaderMap, response: &mut HeaderMap) {
+        self.apply(request, response);
         let methods = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
         response.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-        response.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
+        let vary = match response.contains_key(VARY) {
+            true => "Origin, Access-Control-Request-Headers",
+            false => "Access-Control-Request-Headers",
+        };
+        response.insert(VARY, HeaderValue::from_static(vary));
         if let Some(headers) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
             response.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
         }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, UPGRADE},
+    header::{
+        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT,
+        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    },
     request::Parts,
 };
 use http_body_util::Full;
@@ -13,7 +16,7 @@ use sockeye_protocol::{
     Sid,
     engine::{Input, Method, Query, Refusal, RequestLine, Transport, Wanted, WebSocketId, check},
 };
-use sockeye_websocket::handshake;
+use sockeye_websocket::handshake::{self, HandshakeError};
 
 use crate::{
     Application, Config, Handshake,
@@ -79,25 +82,21 @@ impl Engine {
         B::Data: Buf + Send,
         B::Error: Send,
     {
-        let cors = self.0.config.cors.as_ref();
         let mut headers = HeaderMap::new();
-        if let Some(cors) = cors {
-            cors.apply(request.headers(), &mut headers);
+        if let Some(cors) = &self.0.config.cors {
             if request.method() == http::Method::OPTIONS {
-                cors.apply_preflight(request.headers(), &mut headers);
                 let mut answer = status(StatusCode::NO_CONTENT);
-                answer.headers_mut().extend(headers);
+                cors.apply_preflight(request.headers(), answer.headers_mut());
                 return answer;
             }
+            cors.apply(request.headers(), &mut headers);
         }
         // The connection's own part of the request must not end up in the session's handshake.
         let on_upgrade = hyper::upgrade::on(&mut request);
         request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
         let (parts, body) = request.into_parts();
         let mut answer = self.route(parts, body, on_upgrade).await;
-        for (name, value) in &headers {
-            answer.headers_mut().append(name, value.clone());
-        }
+        answer.headers_mut().extend(headers);
         answer
     }
 
@@ -108,7 +107,8 @@ impl Engine {
         B::Error: Send,
     {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
-        let upgrade = handshake::is_upgrade(&parts.headers);
+        let upgrade = self.0.config.transports.contains(Transport::WebSocket)
+            && asks_for_upgrade(&parts.headers);
         let method = match parts.method {
             http::Method::GET => Method::Get,
             http::Method::POST => Method::Post,
@@ -194,13 +194,11 @@ fn switch_protocols(
 ) -> Answer {
     let accept = match handshake::accept(&parts.method, parts.version, &parts.headers) {
         Ok(accept) => accept,
-        Err(error) => {
-            let mut answer = plain(error.status(), error.to_string());
-            if error.status() == StatusCode::METHOD_NOT_ALLOWED {
-                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
-            }
-            return answer;
-        }
+        Err(error) => return refuse_websocket(error),
+    };
+    let protocol = match first_protocol(&parts.headers) {
+        Ok(protocol) => protocol,
+        Err(()) => return plain(StatusCode::BAD_REQUEST, "Invalid Sec-WebSocket-Protocol header"),
     };
     tokio::spawn(async move {
         match on_upgrade.await {
@@ -215,7 +213,56 @@ fn switch_protocols(
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    headers.extend(protocol.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
     answer
+}
+
+/// Whether a request wants its connection to become something else.
+fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+    let lists_upgrade = |value: &HeaderValue| {
+        let mut tokens = value.as_bytes().split(|&byte| byte == b',');
+        tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    };
+    headers.contains_key(UPGRADE) && headers.get_all(CONNECTION).iter().any(lists_upgrade)
+}
+
+/// The first of the subprotocols that a client offers. It is agreed to whatever it is, since a
+/// browser gives up otherwise; it changes nothing.
+fn first_protocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, ()> {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let mut first = None;
+    for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
+        for protocol in value.as_bytes().split(|&byte| byte == b',') {
+            let protocol = protocol.trim_ascii();
+            if protocol.is_empty() || !protocol.iter().all(is_token) {
+                return Err(());
+            }
+            first = first.or_else(|| HeaderValue::from_bytes(protocol).ok());
+        }
+    }
+    Ok(first)
+}
+
+/// The request may open a WebSocket, but does not ask for it as the protocol wants.
+fn refuse_websocket(error: HandshakeError) -> Answer {
+    match error {
+        HandshakeError::Method => {
+            let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "Invalid HTTP method");
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+            answer
+        }
+        HandshakeError::WebSocketVersion => {
+            let text = "Missing or invalid Sec-WebSocket-Version header";
+            let mut answer = plain(StatusCode::BAD_REQUEST, text);
+            answer.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            answer
+        }
+        HandshakeError::Key => {
+            plain(StatusCode::BAD_REQUEST, "Missing or invalid Sec-WebSocket-Key header")
+        }
+        HandshakeError::Upgrade => plain(StatusCode::BAD_REQUEST, "Invalid Upgrade header"),
+        other => plain(StatusCode::BAD_REQUEST, other.to_string()),
+    }
 }
 
 /// An answer without a body.
@@ -234,7 +281,7 @@ pub(crate) fn content(content_type: &'static str, body: impl Into<Bytes>) -> Ans
     answer
 }
 
-fn plain(status: StatusCode, text: String) -> Answer {
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(text.into()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));

@@ -278,13 +278,10 @@ impl Inner {
             }
         };
         loop {
-            let (event, is_due) = {
+            let event = self.change(|machine, config, now| machine.poll_event(now, config));
+            let is_due = {
                 let mut state = self.state();
-                let is_due = state.application_deadline.is_some_and(|at| at <= now());
-                if is_due {
-                    state.application_deadline = None;
-                }
-                (state.machine.poll_event(), is_due)
+                state.application_deadline.take_if(|at| *at <= now()).is_some()
             };
             if is_due {
                 connection.handle_deadline(now());

@@ -129,6 +129,11 @@ impl Server {
         self.shared.main.on(event, handler)
     }
 
+    /// Calls a handler for every socket that leaves `/`. See [`Socket::on_disconnect`].
+    pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
+        self.shared.main.on_disconnect(handler)
+    }
+
     /// Emits to every socket in `/`. See [`Broadcast::emit`].
     pub fn emit<T: Serialize>(&self, event: &str, args: T) {
         self.shared.main.emit(event, args);

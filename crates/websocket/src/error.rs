@@ -80,7 +80,6 @@ impl DecodeError {
             | DecodeError::ControlTooLong
             | DecodeError::FragmentedControl
             | DecodeError::NonMinimalLength(_)
-            | DecodeError::LengthOverflow(_)
             | DecodeError::UnexpectedContinuation
             | DecodeError::UnfinishedMessage
             | DecodeError::TruncatedCloseCode
@@ -88,7 +87,9 @@ impl DecodeError {
             DecodeError::InvalidText | DecodeError::InvalidCloseReason => {
                 CloseCode::INVALID_PAYLOAD
             }
-            DecodeError::MessageTooBig { .. } => CloseCode::TOO_BIG,
+            DecodeError::LengthOverflow(_) | DecodeError::MessageTooBig { .. } => {
+                CloseCode::TOO_BIG
+            }
             DecodeError::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
         }
     }

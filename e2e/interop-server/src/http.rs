@@ -40,7 +40,11 @@ impl<B> Service<Request<B>> for Fallback {
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut response = Response::default();
         match request.uri().path() {
-            "/healthz" => *response.body_mut() = "ok".into(),
+            "/healthz" => {
+                *response.body_mut() = "ok".into();
+                let text = http::HeaderValue::from_static("text/plain");
+                response.headers_mut().insert(http::header::CONTENT_TYPE, text);
+            }
             "/counts" => *response.body_mut() = (self.counts)().into(),
             _ => *response.status_mut() = StatusCode::NOT_FOUND,
         }

@@ -45,7 +45,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let application = engine::application(&config.profile);
             let engine = sockeye_engine::Engine::new(config.engine()?, application);
             let counted = engine.clone();
-            let counts = move || format!(r#"{{"sessions":{},"sockets":0,"rooms":0}}"#, counted.sessions_count());
+            let counts = move || {
+                format!(r#"{{"sessions":{},"sockets":0,"rooms":0}}"#, counted.sessions_count())
+            };
             let service = http::Fallback::new(Arc::new(counts));
             let listening = engine.listen_with(address, service).await?;
             println!("listening {}", listening.local_addr().port());

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sockeye::{Ack, ConnectError, Namespace, Raw, Rest, Server, Sid, Socket, State};
+use sockeye::{Ack, AckError, ConnectError, Namespace, Raw, Rest, Server, Sid, Socket, State};
 
 use crate::config::Config;
 
@@ -46,13 +46,10 @@ fn protocol(io: &Server) {
         namespace.on_connection(|socket: Socket| socket.emit("auth", auth(&socket)));
         namespace.on("message", |socket: Socket, args: All| socket.emit("message-back", args));
         namespace.on("message-with-ack", |args: All| args);
-        namespace.on("emit-with-ack", |socket: Socket, args: All| {
-            let reply = socket.emit_with_ack::<All>("emit-with-ack", args);
-            tokio::spawn(async move {
-                if let Ok(reply) = reply.await {
-                    socket.emit("emit-with-ack", reply);
-                }
-            });
+        namespace.on("emit-with-ack", |socket: Socket, args: All| async move {
+            if let Ok(reply) = socket.emit_with_ack::<All>("emit-with-ack", args).await {
+                socket.emit("emit-with-ack", reply);
+            }
         });
     }
 }
@@ -118,20 +115,15 @@ fn full_events(namespace: &Namespace) {
         value
     });
     namespace.on("noack", || ());
-    namespace.on("request", |socket: Socket, args: All| {
-        let reply = socket.emit_with_ack::<All>("request", args);
-        tokio::spawn(async move {
-            if let Ok(reply) = reply.await {
-                socket.emit("reply", reply);
-            }
-        });
+    namespace.on("request", |socket: Socket, args: All| async move {
+        if let Ok(reply) = socket.emit_with_ack::<All>("request", args).await {
+            socket.emit("reply", reply);
+        }
     });
-    namespace.on("request-timeout", |socket: Socket, ms: u64| {
+    namespace.on("request-timeout", |socket: Socket, ms: u64| async move {
         let reply = socket.emit_with_ack::<()>("silent", ()).timeout(Duration::from_millis(ms));
-        tokio::spawn(async move {
-            let timed_out = reply.await == Err(sockeye::AckError::TimedOut);
-            socket.emit("request-timeout", timed_out);
-        });
+        let timed_out = reply.await == Err(AckError::TimedOut);
+        socket.emit("request-timeout", timed_out);
     });
     namespace.on("burst", |socket: Socket, count: u64| {
         (0..count).for_each(|index| socket.emit("tick", index));
@@ -146,12 +138,15 @@ fn full_events(namespace: &Namespace) {
     namespace.on("mark", |State(counters): State<Counters>, name: String| {
         counters.add(name, 1);
     });
-    namespace.on("mark-ack-on", |State(counters): State<Counters>, name: String, at: u64, ack: Ack| {
-        let value = counters.add(name, 1);
-        if value >= at {
-            ack.send(value);
-        }
-    });
+    namespace.on(
+        "mark-ack-on",
+        |State(counters): State<Counters>, name: String, at: u64, ack: Ack| {
+            let value = counters.add(name, 1);
+            if value >= at {
+                ack.send(value);
+            }
+        },
+    );
     namespace.on("peek", |State(counters): State<Counters>, name: String| counters.add(name, 0));
 
     namespace.on("join", |socket: Socket, room: String| {
@@ -311,7 +306,8 @@ fn chatter(io: &Server, only_auth: bool) {
             socket.emit("test-received", value);
             "woot"
         });
-        namespace.on("message", |socket: Socket, value: Raw| socket.emit("message-received", value));
+        namespace
+            .on("message", |socket: Socket, value: Raw| socket.emit("message-received", value));
         namespace.on("binary", |socket: Socket, value: Raw| {
             socket.emit("binary-received", value);
             Bytes::from_static(&[1, 2, 3])

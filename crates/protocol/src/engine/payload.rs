@@ -43,17 +43,22 @@ pub fn encode<'a>(packets: impl Iterator<Item = &'a Outgoing> + Clone) -> Bytes 
 pub fn decode(body: Bytes) -> impl Iterator<Item = Result<Packet, PacketError>> {
     let mut rest = Some(body);
     std::iter::from_fn(move || {
-        let mut packet = rest.take()?;
-        if let Some(end) = packet.iter().position(|&byte| byte == SEPARATOR) {
-            rest = Some(packet.slice(end + 1..));
-            packet.truncate(end);
-        }
-        let decoded = Packet::decode(packet);
-        if decoded.is_err() {
-            rest = None;
-        }
-        Some(decoded)
+        let (packet, left) = decode_first(rest.take()?);
+        rest = left;
+        Some(packet)
     })
+}
+
+/// The first packet of a body, and what follows; nothing follows what is no packet.
+pub(super) fn decode_first(mut body: Bytes) -> (Result<Packet, PacketError>, Option<Bytes>) {
+    let end = body.iter().position(|&byte| byte == SEPARATOR);
+    let rest = end.map(|end| body.slice(end + 1..));
+    if let Some(end) = end {
+        body.truncate(end);
+    }
+    let packet = Packet::decode(body);
+    let rest = rest.filter(|_| packet.is_ok());
+    (packet, rest)
 }
 
 #[cfg(test)]

@@ -12,13 +12,13 @@ impl Query {
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
-    /// The first value of that name.
+    /// The value of that name; the last one if there are several, as in the reference.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+        self.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// All pairs.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
@@ -134,7 +134,7 @@ pub fn check(
     let matches_upgrade = line.upgrade == (transport == Transport::WebSocket);
     let speaks_v4 = line.query.get("EIO") == Some("4");
 
-    let Some(sid) = line.query.get("sid") else {
+    let Some(sid) = line.query.get("sid").filter(|sid| !sid.is_empty()) else {
         if line.method != Method::Get {
             return Err(Refusal::BadHandshakeMethod);
         }
@@ -151,9 +151,9 @@ pub fn check(
         return Err(Refusal::BadRequest);
     }
     match (line.upgrade, current) {
-        (true, _) if line.method == Method::Get => Ok(Wanted::Upgrade),
+        (true, _) => Ok(Wanted::Upgrade),
         (false, Transport::Polling) => Ok(Wanted::Polling),
-        _ => Err(Refusal::BadRequest),
+        (false, Transport::WebSocket) => Err(Refusal::BadRequest),
     }
 }
 
@@ -185,7 +185,8 @@ mod tests {
             (Post, "transport=tcp&sid=none", false, Err(TransportUnknown)),
             (Get, "EIO=4&transport=polling&sid=none", false, Err(SessionUnknown)),
             (Get, "EIO=4&transport=polling&sid=__proto__", false, Err(SessionUnknown)),
-            (Get, "EIO=4&transport=polling&sid=", false, Err(SessionUnknown)),
+            (Get, "EIO=4&transport=polling&sid=", false, Ok(Wanted::Session(Transport::Polling))),
+            (Get, "EIO=4&transport=tcp&transport=polling&sid=polling", false, Ok(Wanted::Polling)),
             (Post, "EIO=4&transport=polling", false, Err(BadHandshakeMethod)),
             (Other, "EIO=3&transport=polling", false, Err(BadHandshakeMethod)),
             (Get, "EIO=4&transport=websocket", false, Err(BadRequest)),

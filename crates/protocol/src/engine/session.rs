@@ -174,6 +174,9 @@ pub struct Session {
     phase: Phase,
     heartbeat: Heartbeat,
     outbox: Outbox,
+    /// What is left of a POST's body. It is decoded packet by packet as the application takes
+    /// events, so that what it answers to one packet is sent before the next one does harm.
+    body: Option<(RequestId, Bytes)>,
     events: VecDeque<Event>,
     /// Answers that are decided and not yet fetched.
     answers: Vec<(RequestId, Response)>,
@@ -234,22 +237,25 @@ enum Probe {
 impl Session {
     /// A session that a GET opened: its answer is the handshake, and nothing else.
     pub fn polling(now: Instant, config: &Config, open: Outgoing, poll: RequestId) -> Self {
-        let phase = Phase::Polling { poll: Some(poll), post: None, candidate: None };
-        Self::new(now, config, open, phase)
+        let phase = Phase::Polling { poll: None, post: None, candidate: None };
+        let mut session = Self::new(now, config, phase);
+        session.answers.push((poll, Response::Payload(open.into_bytes())));
+        session
     }
 
     /// A session that a WebSocket opened.
     pub fn websocket(now: Instant, config: &Config, open: Outgoing, id: WebSocketId) -> Self {
-        Self::new(now, config, open, Phase::WebSocket(id))
+        let mut session = Self::new(now, config, Phase::WebSocket(id));
+        session.outbox.push(now, open);
+        session
     }
 
-    fn new(now: Instant, config: &Config, open: Outgoing, phase: Phase) -> Self {
-        let mut outbox = Outbox::new(now);
-        outbox.push(now, open);
+    fn new(now: Instant, config: &Config, phase: Phase) -> Self {
         Self {
             phase,
             heartbeat: Heartbeat::new(now, config.ping_interval),
-            outbox,
+            outbox: Outbox::new(now),
+            body: None,
             events: VecDeque::new(),
             answers: Vec::new(),
         }
@@ -311,12 +317,12 @@ impl Session {
                 self.answers.retain(|(answered, _)| *answered != id);
                 if let Phase::Polling { poll, .. } = &mut self.phase {
                     if poll.take_if(|poll| *poll == id).is_some() {
-                        self.end(CloseReason::TransportError);
+                        self.end(now, CloseReason::TransportError);
                     }
                 }
             }
-            Input::PostOpened(id) => self.post_opened(id),
-            Input::PostReceived(id, body) => self.post_received(now, config, id, body),
+            Input::PostOpened(id) => self.post_opened(now, id),
+            Input::PostReceived(id, body) => self.post_received(id, body),
             Input::PostTooLarge(id) => {
                 if self.finish_post(id) {
                     self.answers.push((id, Response::TooLarge));
@@ -325,13 +331,13 @@ impl Session {
             Input::PostUnsupported(id) => {
                 if self.finish_post(id) {
                     self.answers.push((id, Response::Refused));
-                    self.end(CloseReason::TransportError);
+                    self.end(now, CloseReason::TransportError);
                 }
             }
             Input::PostAborted(id) => {
                 self.answers.retain(|(answered, _)| *answered != id);
                 if self.finish_post(id) {
-                    self.end(CloseReason::TransportError);
+                    self.end(now, CloseReason::TransportError);
                 }
             }
             Input::WebSocketOpened(id) => {
@@ -343,21 +349,35 @@ impl Session {
             Input::WebSocketMessage(id, message) => {
                 self.websocket_message(now, config, id, message);
             }
-            Input::WebSocketClosed(id) => self.websocket_ended(id, CloseReason::TransportClose),
-            Input::WebSocketFailed(id) => self.websocket_ended(id, CloseReason::TransportError),
+            Input::WebSocketClosed(id) => {
+                self.websocket_ended(now, id, CloseReason::TransportClose)
+            }
+            Input::WebSocketFailed(id) => {
+                self.websocket_ended(now, id, CloseReason::TransportError)
+            }
             Input::Close => self.close(now),
             Input::Tick => self.tick(now, config),
         }
     }
 
     /// The next thing to tell the application.
-    pub fn poll_event(&mut self) -> Option<Event> {
+    pub fn poll_event(&mut self, now: Instant, config: &Config) -> Option<Event> {
+        while self.events.is_empty() {
+            let (id, body) = self.body.take()?;
+            let (packet, rest) = payload::decode_first(body);
+            match rest {
+                Some(rest) => self.body = Some((id, rest)),
+                None if self.finish_post(id) => self.answers.push((id, Response::Ok)),
+                None => (),
+            }
+            self.packet(now, config, packet);
+        }
         self.events.pop_front()
     }
 
-    /// Whether [`poll_event`](Self::poll_event) has something.
+    /// Whether [`poll_event`](Self::poll_event) may have something.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty()
+        !self.events.is_empty() || self.body.is_some()
     }
 
     /// The answer to a request, once there is one: for a GET, all that waits.
@@ -371,7 +391,7 @@ impl Session {
                     return None;
                 }
                 *poll = None;
-                Some(self.take_payload(now, None))
+                Some(self.take_payload(now))
             }
             _ => Some(Response::Refused),
         }
@@ -468,7 +488,7 @@ impl Session {
                 let first = *first;
                 self.answers.push((first, Response::Payload(Outgoing::CLOSE.bytes().clone())));
                 self.answers.push((id, Response::Refused));
-                self.end(CloseReason::TransportError);
+                self.end(now, CloseReason::TransportError);
             }
             Phase::Polling { poll: poll @ None, candidate, .. } => {
                 *poll = Some(id);
@@ -482,23 +502,25 @@ impl Session {
             }
             Phase::Closing { .. } => {
                 if self.outbox.is_empty() {
-                    self.outbox.push(now, Outgoing::NOOP);
+                    let farewell = [Outgoing::NOOP, Outgoing::CLOSE];
+                    self.answers.push((id, Response::Payload(payload::encode(farewell.iter()))));
+                    self.phase = Phase::Closed(End::Polling);
+                } else {
+                    let payload = self.take_payload(now);
+                    self.answers.push((id, payload));
                 }
-                let farewell = self.take_payload(now, Some(Outgoing::CLOSE));
-                self.answers.push((id, farewell));
-                self.phase = Phase::Closed(End::Polling);
             }
             Phase::WebSocket(_) | Phase::Closed(_) => self.answers.push((id, Response::Refused)),
         }
     }
 
-    fn post_opened(&mut self, id: RequestId) {
+    fn post_opened(&mut self, now: Instant, id: RequestId) {
         match &mut self.phase {
             Phase::Polling { post: Some(first), .. } => {
                 let first = *first;
                 self.answers.push((first, Response::Cut));
                 self.answers.push((id, Response::Refused));
-                self.end(CloseReason::TransportError);
+                self.end(now, CloseReason::TransportError);
             }
             Phase::Polling { post: post @ None, .. } => *post = Some(id),
             // What comes after our close is read and ignored, as on a WebSocket.
@@ -518,19 +540,13 @@ impl Session {
         }
     }
 
-    fn post_received(&mut self, now: Instant, config: &Config, id: RequestId, body: Bytes) {
-        if matches!(self.phase, Phase::Closing { .. }) {
-            self.answers.push((id, Response::Ok));
-        }
-        if !self.finish_post(id) {
-            return;
-        }
-        self.answers.push((id, Response::Ok));
-        for packet in payload::decode(body) {
-            self.packet(now, config, packet);
-            if !self.is_open() {
-                return;
+    fn post_received(&mut self, id: RequestId, body: Bytes) {
+        match self.phase {
+            Phase::Closing { .. } => self.answers.push((id, Response::Ok)),
+            Phase::Polling { post, .. } if post == Some(id) => {
+                self.body.get_or_insert((id, body));
             }
+            _ => (),
         }
     }
 
@@ -553,19 +569,15 @@ impl Session {
                 let Some(candidate) = slot.as_mut().filter(|candidate| candidate.id == id) else {
                     return;
                 };
-                match (message, candidate.probe) {
-                    (Message::Text(text), Probe::Awaited) if text == "2probe" => {
+                match message {
+                    Message::Text(text) if text == "2probe" => {
                         // The poll that is open now is released at once, a later one after a while.
                         candidate.probe = Probe::Answering { noop_at: now + NOOP_INTERVAL };
                         self.release_poll(now);
                     }
-                    (Message::Text(text), Probe::Answering { .. } | Probe::Answered { .. })
-                        if text == "5" =>
-                    {
-                        if let Some(poll) = poll.take() {
-                            let noop = Outgoing::NOOP.bytes().clone();
-                            self.answers.push((poll, Response::Payload(noop)));
-                        }
+                    Message::Text(text) if text == "5" => {
+                        let close = Response::Payload(Outgoing::CLOSE.into_bytes());
+                        self.answers.extend(poll.take().map(|poll| (poll, close)));
                         self.phase = Phase::WebSocket(id);
                         self.events.push_back(Event::Upgraded);
                     }
@@ -581,9 +593,9 @@ impl Session {
         }
     }
 
-    fn websocket_ended(&mut self, id: WebSocketId, reason: CloseReason) {
+    fn websocket_ended(&mut self, now: Instant, id: WebSocketId, reason: CloseReason) {
         match &mut self.phase {
-            Phase::WebSocket(current) if *current == id => self.end(reason),
+            Phase::WebSocket(current) if *current == id => self.end(now, reason),
             Phase::Polling { candidate: slot, .. } => {
                 slot.take_if(|candidate| candidate.id == id);
             }
@@ -603,16 +615,13 @@ impl Session {
             }
             Ok(Packet::Message(message)) => self.events.push_back(Event::Message(message)),
             Ok(Packet::Close) => {
-                if let Phase::Polling { poll: poll @ Some(_), .. } = &mut self.phase {
-                    let noop = Response::Payload(Outgoing::NOOP.bytes().clone());
-                    self.answers.extend(poll.take().map(|poll| (poll, noop)));
-                }
-                self.end(CloseReason::TransportClose);
+                self.release_poll(now);
+                self.end(now, CloseReason::TransportClose);
             }
             // Revision 4 turned the heartbeat around: only servers ping.
-            Ok(Packet::Ping(_)) => self.end(CloseReason::TransportError),
+            Ok(Packet::Ping(_)) => self.end(now, CloseReason::TransportError),
             Ok(Packet::Open(_) | Packet::Upgrade | Packet::Noop) => (),
-            Err(_) => self.end(CloseReason::ParseError),
+            Err(_) => self.end(now, CloseReason::ParseError),
         }
         self.heartbeat.handle_packet(now, config.ping_timeout);
     }
@@ -620,17 +629,21 @@ impl Session {
     /// The application closes.
     fn close(&mut self, now: Instant) {
         match self.phase {
-            Phase::Polling { poll: Some(poll), .. } => {
-                let farewell = self.take_payload(now, Some(Outgoing::CLOSE));
-                self.answers.push((poll, farewell));
-                self.end(CloseReason::ForcedClose);
+            Phase::Polling { poll: Some(_), .. } if self.outbox.is_empty() => {
+                self.end(now, CloseReason::ForcedClose);
             }
-            Phase::Polling { poll: None, ref candidate, .. } => {
+            Phase::Polling { poll, ref candidate, .. } => {
+                // A client stops reading at a close packet, so one never shares a body with data.
                 let candidate = candidate
                     .as_ref()
                     .filter(|candidate| matches!(candidate.probe, Probe::Answered { .. }))
                     .map(|candidate| candidate.id);
+                self.release_post();
                 self.phase = Phase::Closing { until: now + CLOSE_TIMEOUT, candidate };
+                if let Some(poll) = poll {
+                    let payload = self.take_payload(now);
+                    self.answers.push((poll, payload));
+                }
                 self.events.push_back(Event::Closed(CloseReason::ForcedClose));
             }
             Phase::WebSocket(id) => {
@@ -664,7 +677,7 @@ impl Session {
         match self.heartbeat.handle_tick(now, config.ping_timeout) {
             Due::Nothing => self.check_stall(now, config),
             Due::Ping => self.outbox.push_ping(),
-            Due::TimedOut => self.end(CloseReason::PingTimeout),
+            Due::TimedOut => self.end(now, CloseReason::PingTimeout),
         }
     }
 
@@ -677,7 +690,7 @@ impl Session {
 
     fn check_stall(&mut self, now: Instant, config: &Config) {
         if self.outbox.stalls_at(config.max_waiting_bytes).is_some_and(|at| at <= now) {
-            self.end(CloseReason::SlowConsumer);
+            self.end(now, CloseReason::SlowConsumer);
         }
     }
 
@@ -685,25 +698,45 @@ impl Session {
         self.answers.iter().any(|(answered, _)| *answered == id)
     }
 
-    fn take_payload(&mut self, now: Instant, last: Option<Outgoing>) -> Response {
-        let packets: Vec<_> = self.outbox.take(now).chain(last).collect();
+    fn take_payload(&mut self, now: Instant) -> Response {
+        let packets: Vec<_> = self.outbox.take(now).collect();
         Response::Payload(payload::encode(packets.iter()))
     }
 
-    /// Ends the session at once. Requests that wait are released, what waits for the peer is lost.
-    fn end(&mut self, reason: CloseReason) {
-        if let Phase::Polling { poll, post, .. } = &self.phase {
-            let close = Response::Payload(Outgoing::CLOSE.bytes().clone());
-            let poll = poll.filter(|&id| !self.is_answered(id)).map(|id| (id, close));
-            let post = post.filter(|&id| !self.is_answered(id)).map(|id| (id, Response::Cut));
-            self.answers.extend(poll.into_iter().chain(post));
+    /// Answers the POST that is under way: well if its body is here, not at all otherwise.
+    fn release_post(&mut self) {
+        let is_here = self.body.take().is_some();
+        if let Phase::Polling { post, .. } = &mut self.phase {
+            if let Some(id) = post.take() {
+                if !self.answers.iter().any(|(answered, _)| *answered == id) {
+                    let response = if is_here { Response::Ok } else { Response::Cut };
+                    self.answers.push((id, response));
+                }
+            }
+        }
+    }
+
+    /// Ends the session at once. Requests that wait are released; what waits leaves with them or
+    /// on the WebSocket, as far as the peer still takes it.
+    fn end(&mut self, now: Instant, reason: CloseReason) {
+        self.release_post();
+        if let Phase::Polling { poll: Some(poll), .. } = self.phase {
+            if !self.is_answered(poll) {
+                if self.outbox.is_empty() {
+                    self.outbox.push(now, Outgoing::CLOSE);
+                }
+                let payload = self.take_payload(now);
+                self.answers.push((poll, payload));
+            }
         }
         self.phase = Phase::Closed(match self.phase {
             Phase::WebSocket(id) if reason == CloseReason::SlowConsumer => End::Cut(id),
             Phase::WebSocket(id) => End::Flush(id),
             _ => End::Polling,
         });
-        self.outbox.clear();
+        if !matches!(self.phase, Phase::Closed(End::Flush(_))) {
+            self.outbox.clear();
+        }
         self.events.push_back(Event::Closed(reason));
     }
 }

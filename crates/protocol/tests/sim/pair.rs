@@ -524,7 +524,7 @@ impl Pair {
 
     fn drain_server(&mut self) {
         let Some(server) = &mut self.server else { return };
-        while let Some(event) = server.poll_event() {
+        while let Some(event) = server.poll_event(self.now, &self.config) {
             let is_over = matches!(self.server_events.last(), Some((_, Event::Closed(_))));
             assert!(!is_over, "{event:?} after the end");
             self.server_events.push((self.now - self.start, event));

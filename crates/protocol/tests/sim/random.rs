@@ -120,7 +120,7 @@ impl Driver {
     }
 
     fn drain_events(&mut self) {
-        while let Some(event) = self.session.poll_event() {
+        while let Some(event) = self.session.poll_event(self.now, &self.config) {
             assert!(!self.is_closed, "{event:?} after the end");
             self.is_closed = matches!(event, Event::Closed(_));
         }

@@ -102,7 +102,8 @@ impl Rig {
     }
 
     fn events(&mut self) -> Vec<Event> {
-        let events = std::iter::from_fn(|| self.session.poll_event()).collect();
+        let events =
+            std::iter::from_fn(|| self.session.poll_event(self.now, &self.config)).collect();
         assert!(!self.session.has_events());
         events
     }
