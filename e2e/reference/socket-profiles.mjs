@@ -35,9 +35,14 @@ function full(io) {
   const lag = io.of("/lag");
   lag.use((_socket, next) => setTimeout(next, 300));
 
-  for (const namespace of [main, io.of("/chat"), auth, lag, io.of(/^\/dyn-\d+$/)]) {
+  for (const namespace of [main, io.of("/chat"), auth, lag, io.of(/^\/dyn-\d+$/), ...ownNamespaces(io)]) {
     namespace.on("connection", (socket) => fullSocket(io, counters, socket));
   }
+}
+
+/** Namespaces that a test can have for itself: `/own-0` and on, as many as OWN_NAMESPACES says. */
+function ownNamespaces(io) {
+  return Array.from({ length: Number(process.env.OWN_NAMESPACES ?? 0) }, (_, i) => io.of(`/own-${i}`));
 }
 
 function fullSocket(io, counters, socket) {

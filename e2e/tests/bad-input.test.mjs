@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { groups, run } from "../bad-input/cases.mjs";
-import { Target, onReference } from "../lib/target.mjs";
+import { Target, notYet, onReference } from "../lib/target.mjs";
 
 const load = (name) => JSON.parse(readFileSync(new URL(`../bad-input/${name}`, import.meta.url), "utf8"));
 const expected = load("expected.json");
@@ -26,14 +26,14 @@ function comparable(value) {
   return Object.fromEntries(Object.entries(rest).map(([key, inner]) => [key, comparable(inner)]));
 }
 
-for (const [group, { env, cases }] of Object.entries(groups)) {
-  describe(group, () => {
+for (const [group, { env, cases, needs }] of Object.entries(groups)) {
+  describe(group, needs ? notYet(needs) : {}, () => {
     let target;
     before(async () => (target = await new Target(env).start()));
     after(() => target.stop());
 
     for (const [name, runCase] of Object.entries(cases)) {
-      test(name, async () => {
+      test(name, name.startsWith("JSONP") ? notYet("jsonp") : {}, async () => {
         const recorded = expected[group]?.[name];
         assert.notEqual(recorded, undefined, "not recorded yet: npm run record");
         const deviation = onReference ? undefined : deviations[group]?.[name];

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { MODES, call, connect, disconnected, manager, open, refusalOf, settle, socketOf, take, transportsOf } from "../lib/client.mjs";
-import { startTarget } from "../lib/target.mjs";
+import { notYet, startTarget } from "../lib/target.mjs";
 
-const target = await startTarget({ PROFILE: "full" });
+const target = await startTarget({ PROFILE: "full", OWN_NAMESPACES: "10" });
 const ID = /^[A-Za-z0-9_-]{20}$/;
 
 for (const mode of MODES) {
@@ -79,7 +79,7 @@ for (const mode of MODES) {
       await settle(main);
     });
 
-    test("a dynamic namespace takes the names of its pattern alone", async () => {
+    test("a dynamic namespace takes the names of its pattern alone", notYet("dynamic-namespaces"), async () => {
       const socket = await connect(target, mode, { namespace: "/dyn-42" });
       assert.equal((await take(socket, "welcome"))[0].ns, "/dyn-42");
       for (const name of ["/dyn-", "/dyn-x", "/dyn-4x", "/x/dyn-4", "/dyn-4/"]) {
@@ -88,7 +88,7 @@ for (const mode of MODES) {
       }
     });
 
-    test("dynamic namespaces do not hear each other", async () => {
+    test("dynamic namespaces do not hear each other", notYet("dynamic-namespaces"), async () => {
       const [one, two] = [await connect(target, mode, { namespace: "/dyn-1" }), await connect(target, mode, { namespace: "/dyn-2" })];
       await call(one, "join", "r");
       await call(two, "join", "r");
@@ -101,7 +101,7 @@ for (const mode of MODES) {
     test("several namespaces share one connection", async () => {
       const connection = manager(target, mode);
       const sockets = await Promise.all(
-        ["/", "/chat", "/lag", "/dyn-7"].map((name) => open(socketOf(connection, name))),
+        ["/", "/chat", "/lag", "/own-7"].map((name) => open(socketOf(connection, name))),
       );
       assert.equal(new Set(sockets.map((socket) => socket.id)).size, sockets.length);
       for (const socket of sockets) {
@@ -133,7 +133,7 @@ for (const mode of MODES) {
     });
 
     test("the number of sockets follows connects and disconnects", async () => {
-      const namespace = `/dyn-${900 + MODES.indexOf(mode)}`;
+      const namespace = `/own-${MODES.indexOf(mode)}`;
       const first = await connect(target, mode, { namespace });
       const second = await connect(target, mode, { namespace });
       assert.deepEqual(await call(first, "count"), [2]);

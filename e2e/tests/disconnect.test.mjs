@@ -7,7 +7,7 @@ import { Engine, frameOf, textOf } from "../lib/raw.mjs";
 import { deviation, startTarget, Target } from "../lib/target.mjs";
 import { eventually, once } from "../lib/wait.mjs";
 
-const target = await startTarget({ PROFILE: "full" });
+const target = await startTarget({ PROFILE: "full", OWN_NAMESPACES: "3" });
 
 for (const mode of MODES) {
   describe(mode, () => {
@@ -59,7 +59,7 @@ for (const mode of MODES) {
     });
 
     test("a client that disconnects is gone at once for the others", async () => {
-      const namespace = `/dyn-${MODES.indexOf(mode)}`;
+      const namespace = `/own-${MODES.indexOf(mode)}`;
       const [main] = await pair();
       const leaving = await open(socketOf(main.io, namespace));
       const other = await connect(target, mode, { namespace });

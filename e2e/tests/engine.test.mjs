@@ -5,11 +5,12 @@ import { after, describe, test } from "node:test";
 import { Socket } from "engine.io-client";
 import { MODES, transportsOf } from "../lib/client.mjs";
 import { Engine, textOf } from "../lib/raw.mjs";
-import { startTarget } from "../lib/target.mjs";
+import { notYet, onReference, startTarget } from "../lib/target.mjs";
 import { eventually, once, within } from "../lib/wait.mjs";
 
 const echo = await startTarget({ PROFILE: "engine-echo" });
-const client = await startTarget({ PROFILE: "engine-client" });
+// Its hook and its headers are not there yet.
+const client = onReference && (await startTarget({ PROFILE: "engine-client" }));
 const chatter = await startTarget({ PROFILE: "engine-chatter" });
 
 const sockets = new Set();
@@ -58,7 +59,7 @@ for (const mode of MODES) {
       assert.deepEqual(await received(socket, 1), [Buffer.from([1, 2, 3])]);
     });
 
-    test("a server that talks first", async () => {
+    test("a server that talks first", notYet("allow-request"), async () => {
       const socket = await open(client, mode);
       assert.deepEqual(await received(socket, 1), ["hi"]);
       for (const [question, answer] of [
@@ -80,7 +81,7 @@ for (const mode of MODES) {
       assert.equal((await closed)[0], "transport close");
     });
 
-    test("the hook refuses", async () => {
+    test("the hook refuses", notYet("allow-request"), async () => {
       const query = { deny: "1" };
       await assert.rejects(open(client, mode, { query }), (error) => {
         assert.equal(error.message, mode === "websocket" ? "websocket error" : "xhr poll error");
@@ -99,7 +100,7 @@ for (const mode of MODES) {
   });
 }
 
-test("headers of the POST that carried the question", async () => {
+test("headers of the POST that carried the question", notYet("allow-request"), async () => {
   const socket = await open(client, "polling", { extraHeaders: { "X-Custom": "yes" } });
   socket.send("sendHeaders");
   const headers = JSON.parse((await received(socket, 2)).at(-1));
@@ -107,7 +108,7 @@ test("headers of the POST that carried the question", async () => {
   assert.match(headers["content-type"], /^text\/plain/);
 });
 
-test("the handshake's cookies", async () => {
+test("the handshake's cookies", notYet("allow-request"), async () => {
   const engine = new Engine(client);
   const response = await engine.handshake();
   const cookies = response.headers["set-cookie"];
@@ -118,7 +119,7 @@ test("the handshake's cookies", async () => {
   engine.close();
 });
 
-test("the greeting does not share the handshake's body", async () => {
+test("the greeting does not share the handshake's body", notYet("allow-request"), async () => {
   const engine = new Engine(client);
   const response = await engine.handshake();
   assert.match(textOf(response), /^0\{[^\x1e]*\}$/);

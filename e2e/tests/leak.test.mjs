@@ -11,6 +11,7 @@ const WORKERS = 50;
 
 const target = await new Target({
   PROFILE: "full",
+  OWN_NAMESPACES: "10",
   PING_INTERVAL: "1000",
   PING_TIMEOUT: "1000",
   CONNECT_TIMEOUT: "1000",
@@ -131,7 +132,7 @@ const STATES = {
 
   "joined to several namespaces, cut": async (worker, i) => {
     const wire = await worker.joined("/chat,");
-    wire.text("40").text(`40/dyn-${i},`).text("40/nowhere,");
+    wire.text("40").text(`40/own-${i % 10},`).text("40/nowhere,");
     for (let n = 0; n < 5; n++) await wire.frame(30_000);
     cut(wire, i);
   },

@@ -6,10 +6,10 @@ import * as msgpack from "socket.io-msgpack-parser";
 import { WebSocket } from "ws";
 import { MODES, call, connect, disconnected, manager, refusalOf, settle, socketOf, take } from "../lib/client.mjs";
 import { Engine } from "../lib/raw.mjs";
-import { startTarget } from "../lib/target.mjs";
+import { notYet, startTarget } from "../lib/target.mjs";
 import { once } from "../lib/wait.mjs";
 
-describe("client", async () => {
+describe("client", notYet("recovery"), async () => {
   const target = await startTarget({ PROFILE: "client" });
   const greeting = () => ({ hello: "lol", message: Buffer.from("howdy"), goodbye: "gotcha" });
 
@@ -136,7 +136,7 @@ for (const mode of MODES) {
       }
     });
 
-    test("CHATTER_TIMESTAMP", async () => {
+    test("CHATTER_TIMESTAMP", notYet("chatter-restart"), async () => {
       const target = await startTarget({ PROFILE: "chatter", CHATTER_TIMESTAMP: "1" });
       const good = await connect(target, mode, { query: { timestamp: Date.now() } });
       assert.deepEqual(await take(good, "message"), ["test"]);
@@ -146,7 +146,7 @@ for (const mode of MODES) {
       assert.equal((await gone)[0], "io server disconnect");
     });
 
-    test("CHATTER_RESTART", async () => {
+    test("CHATTER_RESTART", notYet("chatter-restart"), async () => {
       const target = await startTarget({ PROFILE: "chatter", CHATTER_RESTART: "100" });
       const options = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 50 };
       const socket = await connect(target, mode, { ...options, extraHeaders: { message_back: "hello" } });
@@ -158,7 +158,7 @@ for (const mode of MODES) {
     });
   });
 
-  describe(`MessagePack, ${mode}`, async () => {
+  describe(`MessagePack, ${mode}`, notYet("msgpack"), async () => {
     test("events, binary and acknowledgements", async () => {
       const target = await startTarget({ PROFILE: "full", PARSER: "msgpack" });
       const socket = await connect(target, mode, { parser: msgpack.default ?? msgpack, auth: { a: [1] } });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { MODES, call, disconnected, manager, open, settle, socketOf, take, waiting } from "../lib/client.mjs";
-import { startTarget } from "../lib/target.mjs";
+import { notYet, startTarget } from "../lib/target.mjs";
 import { once } from "../lib/wait.mjs";
 
 const QUICK = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 100, randomizationFactor: 0 };
@@ -74,7 +74,7 @@ for (const mode of MODES) {
       assert.deepEqual(await response.json(), { code: 1, message: "Session ID unknown" });
     });
 
-    test("recovery: the same id, rooms and data, and the missed events once each", async () => {
+    test("recovery: the same id, rooms and data, and the missed events once each", notYet("recovery"), async () => {
       const target = await startTarget({ PROFILE: "full", RECOVERY: "10000" });
       const socket = await open(socketOf(manager(target, mode, QUICK)));
       const other = await open(socketOf(manager(target, "websocket")));

@@ -6,7 +6,8 @@ import { MODES, call, connect, disconnected, settle, take, waiting } from "../li
 import { eventually, within } from "../lib/wait.mjs";
 import { startTarget } from "../lib/target.mjs";
 
-const full = await startTarget({ PROFILE: "full" });
+const full = await startTarget({ PROFILE: "full", OWN_NAMESPACES: "100" });
+let used = 0;
 const rooms = await startTarget({ PROFILE: "rooms", ACK_TIMEOUT: "300" });
 
 const sorted = (list) => [...list].sort();
@@ -14,7 +15,7 @@ const sorted = (list) => [...list].sort();
 for (const mode of MODES) {
   describe(`full, ${mode}`, () => {
     const trio = async () => {
-      const namespace = `/dyn-${Math.floor(Math.random() * 1e9)}`;
+      const namespace = `/own-${used++}`;
       return Promise.all([1, 2, 3].map(() => connect(full, mode, { namespace })));
     };
     const said = async (...sockets) => {

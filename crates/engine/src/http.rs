@@ -12,6 +12,7 @@ use http::{
     request::Parts,
 };
 use http_body_util::Full;
+use hyper::upgrade::OnUpgrade;
 use sockeye_protocol::{
     Sid,
     engine::{Input, Method, Query, Refusal, RequestLine, Transport, Wanted, WebSocketId, check},
@@ -93,22 +94,26 @@ impl Engine {
         }
         // The connection's own part of the request must not end up in the session's handshake.
         let on_upgrade = hyper::upgrade::on(&mut request);
-        request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+        request.extensions_mut().remove::<OnUpgrade>();
         let (parts, body) = request.into_parts();
-        let mut answer = self.route(parts, body, on_upgrade).await;
-        answer.headers_mut().extend(headers);
+        let upgrade = self.0.config.transports.contains(Transport::WebSocket)
+            && asks_for_upgrade(&parts.headers);
+        let mut answer = self.route(parts, body, upgrade.then_some(on_upgrade)).await;
+        // A page cannot read how its WebSocket was refused, whatever the headers say.
+        if !upgrade || answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            answer.headers_mut().extend(headers);
+        }
         answer
     }
 
-    async fn route<B>(&self, parts: Parts, body: B, on_upgrade: hyper::upgrade::OnUpgrade) -> Answer
+    async fn route<B>(&self, parts: Parts, body: B, on_upgrade: Option<OnUpgrade>) -> Answer
     where
         B: http_body::Body + Send,
         B::Data: Buf + Send,
         B::Error: Send,
     {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
-        let upgrade = self.0.config.transports.contains(Transport::WebSocket)
-            && asks_for_upgrade(&parts.headers);
+        let upgrade = on_upgrade.is_some();
         let method = match parts.method {
             http::Method::GET => Method::Get,
             http::Method::POST => Method::Post,
@@ -125,35 +130,38 @@ impl Engine {
             Ok(wanted) => wanted,
             Err(refusal) => return refuse(&refusal, upgrade),
         };
-        match (wanted, session) {
-            (Wanted::Session(_), _) if *self.0.closing.borrow() => {
+        match (wanted, session, on_upgrade) {
+            (Wanted::Session(_), ..) if *self.0.closing.borrow() => {
                 refuse(&Refusal::Forbidden("Server shutting down".to_owned()), upgrade)
             }
-            (Wanted::Session(_), _) if self.is_full() => {
+            (Wanted::Session(_), ..) if self.is_full() => {
                 refuse(&Refusal::Forbidden("Too many connections".to_owned()), upgrade)
             }
-            (Wanted::Session(Transport::Polling), _) => {
+            (Wanted::Session(Transport::Polling), ..) => {
                 let session = self.open(parts, query, Transport::Polling);
                 polling::get(session).await
             }
-            (Wanted::Polling, Some(session)) => match method {
+            (Wanted::Polling, Some(session), _) => match method {
                 Method::Get => polling::poll(session).await,
                 Method::Post => polling::post(session, &parts.headers, body).await,
                 Method::Other => status(StatusCode::INTERNAL_SERVER_ERROR),
             },
-            (Wanted::Session(Transport::WebSocket), _) => {
+            (Wanted::Session(Transport::WebSocket), _, Some(on_upgrade)) => {
                 let engine = self.clone();
                 switch_protocols(&parts.clone(), on_upgrade, move |io| {
                     let session = engine.open(parts, query, Transport::WebSocket);
                     websocket::Driver::new(session, WebSocketId(0), io)
                 })
             }
-            (Wanted::Upgrade, Some(session)) => switch_protocols(&parts, on_upgrade, move |io| {
-                let id = WebSocketId(session.next_id());
-                session.handle(Input::WebSocketOpened(id));
-                websocket::Driver::new(session, id, io)
-            }),
-            (Wanted::Polling | Wanted::Upgrade, None) => refuse(&Refusal::SessionUnknown, upgrade),
+            (Wanted::Upgrade, Some(session), Some(on_upgrade)) => {
+                switch_protocols(&parts, on_upgrade, move |io| {
+                    let id = WebSocketId(session.next_id());
+                    session.handle(Input::WebSocketOpened(id));
+                    websocket::Driver::new(session, id, io)
+                })
+            }
+            // The checks let nothing else through.
+            _ => refuse(&Refusal::BadRequest, upgrade),
         }
     }
 
@@ -189,7 +197,7 @@ impl Engine {
 /// Answers 101 and runs the WebSocket once the connection is free for it.
 fn switch_protocols(
     parts: &Parts,
-    on_upgrade: hyper::upgrade::OnUpgrade,
+    on_upgrade: OnUpgrade,
     open: impl FnOnce((websocket::Io, BytesMut)) -> websocket::Driver + Send + 'static,
 ) -> Answer {
     let accept = match handshake::accept(&parts.method, parts.version, &parts.headers) {

@@ -14,7 +14,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use sockeye_protocol::engine::{Input, Kind, Message, Outgoing, WebSocketId, WebSocketState};
+use sockeye_protocol::engine::{
+    Input, Kind, Message, Outgoing, WebSocketId, WebSocketState, payload,
+};
 use sockeye_websocket::{
     self as ws, CloseCode, Decoder, FrameHeader, Limits, Opcode, Role, frame_header,
 };
@@ -70,13 +72,15 @@ impl Driver {
             .max_message_bytes(config.max_payload)
             .max_fragments(config.max_fragments);
         session.shared.websockets.send_modify(|count| *count += 1);
+        // Only the WebSocket that opened the session can ask: the query is the handshake's.
+        let base64 = session.handshake.query().get("b64").is_some_and(|value| !value.is_empty());
         let mut driver = Self {
             decoder: Decoder::new(Role::Server, &limits),
             session,
             id,
             io,
             unread,
-            unwritten: Frames::default(),
+            unwritten: Frames { base64, ..Frames::default() },
             phase: Phase::Open,
         };
         // Frames may have come right behind the handshake.
@@ -245,6 +249,8 @@ struct Frames {
     queue: VecDeque<Frame>,
     /// How much of the first frame, its header included, is written.
     written: usize,
+    /// Whether the client takes binary as text only.
+    base64: bool,
 }
 
 struct Frame {
@@ -339,12 +345,14 @@ impl Frames {
 
 impl Extend<Outgoing> for Frames {
     fn extend<I: IntoIterator<Item = Outgoing>>(&mut self, packets: I) {
-        self.queue.extend(packets.into_iter().map(|packet| Frame {
-            opcode: match packet.kind() {
+        let base64 = self.base64;
+        self.queue.extend(packets.into_iter().map(|packet| {
+            let packet = if base64 { payload::to_base64(&packet) } else { packet };
+            let opcode = match packet.kind() {
                 Kind::Text => Opcode::Text,
                 Kind::Binary => Opcode::Binary,
-            },
-            payload: packet.into_bytes(),
+            };
+            Frame { opcode, payload: packet.into_bytes() }
         }));
     }
 }

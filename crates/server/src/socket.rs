@@ -261,7 +261,7 @@ impl Socket {
         let options = &self.core().options;
         let receiver = {
             let mut state = self.state();
-            if state.standing == Standing::Gone {
+            if is_over(state.standing) {
                 return AckFuture::failed(AckError::Disconnected);
             }
             if state.acks.len() >= options.max_pending_acks {
@@ -333,7 +333,7 @@ impl Socket {
         let joined = match state.standing {
             Standing::Connecting => state.rooms.clone(),
             Standing::Connected => adapter.rooms_of(self.id()),
-            Standing::Gone => return Ok(()),
+            Standing::Refused | Standing::Gone => return Ok(()),
         };
         let mut entered = joined.clone();
         entered.extend(names.into_iter().filter(|name| **name != *self.id()));
@@ -359,7 +359,7 @@ impl Socket {
         match state.standing {
             Standing::Connecting => state.rooms.retain(|joined| **joined != *room),
             Standing::Connected => self.0.namespace.adapter().leave(self.id(), room),
-            Standing::Gone => (),
+            Standing::Refused | Standing::Gone => (),
         }
     }
 
@@ -369,7 +369,7 @@ impl Socket {
         let state = self.state();
         let rooms = match state.standing {
             Standing::Connected => self.0.namespace.adapter().rooms_of(self.id()),
-            Standing::Connecting | Standing::Gone => state.rooms.clone(),
+            _ => state.rooms.clone(),
         };
         std::iter::once(Room::from(self.id().as_str())).chain(rooms).collect()
     }
@@ -400,7 +400,7 @@ impl Socket {
     // --- Its life, as the connection tells it ---
 
     fn send(&self, packet: &EncodedPacket) {
-        if self.standing() != Standing::Gone {
+        if !is_over(self.standing()) {
             self.0.client.session.send(packet.packets());
         }
     }
@@ -585,15 +585,17 @@ impl Socket {
         let (was_connected, acks) = {
             let mut state = self.state();
             let standing = state.standing;
-            if standing == Standing::Gone {
+            if is_over(standing) {
                 return false;
             }
-            self.set_standing(&mut state, Standing::Gone);
-            if standing == Standing::Connected {
+            let was_connected = standing == Standing::Connected;
+            let left = if was_connected { Standing::Gone } else { Standing::Refused };
+            self.set_standing(&mut state, left);
+            if was_connected {
                 state.rooms = self.0.namespace.adapter().remove(self.id());
                 self.0.namespace.sockets_mut().remove(&self.id());
             }
-            (standing == Standing::Connected, std::mem::take(&mut state.acks))
+            (was_connected, std::mem::take(&mut state.acks))
         };
         // Those who wait for an acknowledgement are told, with no lock held.
         drop(acks);
@@ -654,6 +656,10 @@ impl Socket {
     }
 }
 
+fn is_over(standing: Standing) -> bool {
+    matches!(standing, Standing::Refused | Standing::Gone)
+}
+
 /// Ends with the text of a panic instead of panicking.
 async fn catch_panic(future: impl Future<Output = ()>) -> Result<(), String> {
     let mut future = std::pin::pin!(future);
@@ -671,6 +677,7 @@ impl Member for Socket {
         match self.0.standing.load(Ordering::Acquire) {
             0 => Standing::Connecting,
             1 => Standing::Connected,
+            2 => Standing::Refused,
             _ => Standing::Gone,
         }
     }

@@ -10,6 +10,8 @@ pub(crate) struct Config {
     pub(crate) port: u16,
     pub(crate) profile: String,
     pub(crate) chatter_auth: bool,
+    /// How many namespaces `/own-0` and on the profile `full` has, for tests to have for themselves.
+    pub(crate) own_namespaces: usize,
     path: String,
     ping_interval: Duration,
     ping_timeout: Duration,
@@ -25,7 +27,7 @@ pub(crate) struct Config {
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Variables of features that do not exist yet, and the values that switch them off.
-const UNSUPPORTED: [(&str, &[&str]); 13] = [
+const UNSUPPORTED: [(&str, &[&str]); 15] = [
     ("ALLOW_EIO3", &["0"]),
     ("PARSER", &["default"]),
     ("RECOVERY", &["0"]),
@@ -36,6 +38,8 @@ const UNSUPPORTED: [(&str, &[&str]); 13] = [
     ("WS_DEFLATE", &["0"]),
     // Not to compress is always allowed, so asking for the default is no error.
     ("HTTP_COMPRESSION", &["0", "1"]),
+    ("CHATTER_TIMESTAMP", &["0"]),
+    ("CHATTER_RESTART", &[]),
     ("TLS_CERT", &[]),
     ("TLS_KEY", &[]),
     ("WT_PORT", &[]),
@@ -71,6 +75,7 @@ impl Config {
             transports: transports(&text("TRANSPORTS", "polling,websocket"))?,
             allow_upgrades: flag("ALLOW_UPGRADES", true),
             cors: cors(&text("CORS_ORIGIN", "*"), flag("CORS_CREDENTIALS", false)),
+            own_namespaces: number("OWN_NAMESPACES", 0)?,
             chatter_auth: flag("CHATTER_AUTH", false),
             profile,
         })

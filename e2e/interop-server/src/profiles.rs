@@ -9,14 +9,14 @@ use std::{
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use sockeye::{Ack, AckError, ConnectError, Namespace, Raw, Rest, Server, Sid, Socket, State};
 
 use crate::config::Config;
 
 pub(crate) fn register(io: &Server, profile: &str, config: &Config) -> Result<(), Box<dyn Error>> {
     match profile {
-        "full" => full(io),
+        "full" => full(io, config.own_namespaces),
         "protocol" => protocol(io),
         "rooms" => rooms(io),
         "chatter" => chatter(io, config.chatter_auth),
@@ -28,9 +28,20 @@ pub(crate) fn register(io: &Server, profile: &str, config: &Config) -> Result<()
 /// All arguments of an event, undecoded.
 type All = Rest<Raw>;
 
-/// The connect payload, `{}` if there was none.
-fn auth(socket: &Socket) -> Value {
-    socket.auth().unwrap_or(Value::Null)
+/// The connect payload as it came, `{}` if there was none.
+fn auth(socket: &Socket) -> Box<RawValue> {
+    socket.auth().expect("every payload is JSON")
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Credentials {
+    token: Value,
+    password: Value,
+}
+
+fn credentials(socket: &Socket) -> Credentials {
+    socket.auth().unwrap_or_default()
 }
 
 fn query(socket: &Socket) -> HashMap<String, String> {
@@ -70,17 +81,26 @@ impl Counters {
 }
 
 #[derive(Serialize)]
+struct Welcome<'a> {
+    sid: &'a str,
+    auth: Box<RawValue>,
+    ns: &'a str,
+    transport: &'a str,
+    recovered: bool,
+}
+
+#[derive(Serialize)]
 struct Nested {
     nested: (Bytes, &'static str),
 }
 
-fn full(io: &Server) {
+fn full(io: &Server, own_namespaces: usize) {
     io.middleware(|socket: Socket| match socket.handshake().query().get("refuse") {
         Some(_) => Err(ConnectError::new("refused").data(json!({ "code": 7 }))),
         None => Ok(()),
     });
     io.of("/auth").middleware(|socket: Socket| {
-        if auth(&socket)["token"] == "secret" {
+        if credentials(&socket).token == "secret" {
             return Ok(());
         }
         let data = json!({ "code": 401, "hint": "token" });
@@ -90,20 +110,21 @@ fn full(io: &Server) {
         tokio::time::sleep(Duration::from_millis(300)).await;
         Ok::<(), ConnectError>(())
     });
-    for name in ["/", "/chat", "/auth", "/lag"] {
-        full_events(&io.of(name));
+    let own = (0..own_namespaces).map(|index| format!("/own-{index}"));
+    for name in ["/", "/chat", "/auth", "/lag"].map(str::to_owned).into_iter().chain(own) {
+        full_events(&io.of(&name));
     }
 }
 
 fn full_events(namespace: &Namespace) {
     namespace.on_connection(|socket: Socket| {
-        let welcome = json!({
-            "sid": socket.id().as_str(),
-            "auth": auth(&socket),
-            "ns": socket.namespace().name(),
-            "transport": socket.transport().name(),
-            "recovered": false,
-        });
+        let welcome = Welcome {
+            sid: &socket.id(),
+            auth: auth(&socket),
+            ns: socket.namespace().name(),
+            transport: socket.transport().name(),
+            recovered: false,
+        };
         socket.emit("welcome", welcome);
     });
 
@@ -280,18 +301,12 @@ fn rooms(io: &Server) {
 
 // --- chatter ---
 
-#[derive(Deserialize, Default)]
-struct Password {
-    #[serde(default)]
-    password: Value,
-}
-
 fn chatter(io: &Server, only_auth: bool) {
     for name in ["/", "/admin"] {
         let namespace = io.of(name);
         namespace.on_connection(move |socket: Socket| {
             if only_auth {
-                let given = socket.auth::<Password>().unwrap_or_default().password;
+                let given = credentials(&socket).password;
                 socket.emit("auth", if given == "123" { "success" } else { "failed" });
                 return;
             }

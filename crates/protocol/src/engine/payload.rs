@@ -25,16 +25,31 @@ pub fn encode<'a>(packets: impl Iterator<Item = &'a Outgoing> + Clone) -> Bytes 
         }
         match packet.kind() {
             Kind::Text => body.put_slice(packet.bytes()),
-            Kind::Binary => {
-                body.put_u8(b'b');
-                let start = body.len();
-                body.resize(start + encoded_len(packet) - 1, 0);
-                let written = STANDARD.encode_slice(packet.bytes(), &mut body[start..]);
-                debug_assert_eq!(written, Ok(body.len() - start));
-            }
+            Kind::Binary => put_base64(&mut body, packet.bytes()),
         }
     }
     body.freeze()
+}
+
+/// A binary message as text, `bAQIDBA==`, for a peer that asked for that (`b64=1`) on a WebSocket,
+/// too.
+pub fn to_base64(packet: &Outgoing) -> Outgoing {
+    match packet.kind() {
+        Kind::Text => packet.clone(),
+        Kind::Binary => {
+            let mut text = BytesMut::with_capacity(encoded_len(packet));
+            put_base64(&mut text, packet.bytes());
+            Outgoing::text(text.freeze())
+        }
+    }
+}
+
+fn put_base64(out: &mut BytesMut, data: &[u8]) {
+    out.put_u8(b'b');
+    let start = out.len();
+    out.resize(start + data.len().div_ceil(3) * 4, 0);
+    let written = STANDARD.encode_slice(data, &mut out[start..]);
+    debug_assert_eq!(written, Ok(out.len() - start));
 }
 
 /// The packets of a body, one after another; the first one that is none ends it.

@@ -225,8 +225,9 @@ struct Candidate {
 #[derive(Clone, Copy, Debug)]
 enum Probe {
     Awaited,
-    /// `2probe` came, `3probe` is to be sent.
+    /// `2probe` came, so often; each `3probe` is to be sent.
     Answering {
+        probes: usize,
         noop_at: Instant,
     },
     Answered {
@@ -362,16 +363,7 @@ impl Session {
 
     /// The next thing to tell the application.
     pub fn poll_event(&mut self, now: Instant, config: &Config) -> Option<Event> {
-        while self.events.is_empty() {
-            let (id, body) = self.body.take()?;
-            let (packet, rest) = payload::decode_first(body);
-            match rest {
-                Some(rest) => self.body = Some((id, rest)),
-                None if self.finish_post(id) => self.answers.push((id, Response::Ok)),
-                None => (),
-            }
-            self.packet(now, config, packet);
-        }
+        while self.events.is_empty() && self.decode_packet(now, config) {}
         self.events.pop_front()
     }
 
@@ -393,6 +385,7 @@ impl Session {
                 *poll = None;
                 Some(self.take_payload(now))
             }
+            Phase::Polling { post, .. } if *post == Some(id) => None,
             _ => Some(Response::Refused),
         }
     }
@@ -432,9 +425,9 @@ impl Session {
                 WebSocketState::Open
             }
             Phase::Polling { candidate: Some(candidate), .. } if candidate.id == id => {
-                if let Probe::Answering { noop_at } = candidate.probe {
+                if let Probe::Answering { probes, noop_at } = candidate.probe {
                     candidate.probe = Probe::Answered { noop_at };
-                    frames.extend([Outgoing::PONG_PROBE]);
+                    frames.extend(std::iter::repeat_n(Outgoing::PONG_PROBE, probes));
                 }
                 WebSocketState::Open
             }
@@ -467,7 +460,7 @@ impl Session {
         match &self.phase {
             Phase::Polling { poll, candidate, .. } => {
                 let candidate = candidate.as_ref().map(|candidate| match candidate.probe {
-                    Probe::Answering { noop_at } | Probe::Answered { noop_at }
+                    Probe::Answering { noop_at, .. } | Probe::Answered { noop_at }
                         if poll.is_some() && self.outbox.is_empty() =>
                     {
                         noop_at.min(candidate.until)
@@ -484,16 +477,14 @@ impl Session {
 
     fn poll_opened(&mut self, now: Instant, id: RequestId) {
         match &mut self.phase {
-            Phase::Polling { poll: Some(first), .. } => {
-                let first = *first;
-                self.answers.push((first, Response::Payload(Outgoing::CLOSE.bytes().clone())));
+            Phase::Polling { poll: Some(_), .. } => {
                 self.answers.push((id, Response::Refused));
                 self.end(now, CloseReason::TransportError);
             }
             Phase::Polling { poll: poll @ None, candidate, .. } => {
                 *poll = Some(id);
                 if let Some(Candidate {
-                    probe: Probe::Answering { noop_at } | Probe::Answered { noop_at },
+                    probe: Probe::Answering { noop_at, .. } | Probe::Answered { noop_at },
                     ..
                 }) = candidate
                 {
@@ -516,9 +507,7 @@ impl Session {
 
     fn post_opened(&mut self, now: Instant, id: RequestId) {
         match &mut self.phase {
-            Phase::Polling { post: Some(first), .. } => {
-                let first = *first;
-                self.answers.push((first, Response::Cut));
+            Phase::Polling { post: Some(_), .. } => {
                 self.answers.push((id, Response::Refused));
                 self.end(now, CloseReason::TransportError);
             }
@@ -542,12 +531,35 @@ impl Session {
 
     fn post_received(&mut self, id: RequestId, body: Bytes) {
         match self.phase {
-            Phase::Closing { .. } => self.answers.push((id, Response::Ok)),
+            Phase::Closing { .. } => {
+                // One that our close met on its way is cut.
+                if !self.is_answered(id) {
+                    self.answers.push((id, Response::Ok));
+                }
+                // Both ends have said it now.
+                if payload::decode(body).any(|packet| packet == Ok(Packet::Close)) {
+                    self.phase = Phase::Closed(End::Polling);
+                    self.outbox.clear();
+                }
+            }
             Phase::Polling { post, .. } if post == Some(id) => {
                 self.body.get_or_insert((id, body));
             }
             _ => (),
         }
+    }
+
+    /// Takes the next packet of a POST's body in; false if none is left.
+    fn decode_packet(&mut self, now: Instant, config: &Config) -> bool {
+        let Some((id, body)) = self.body.take() else { return false };
+        let (packet, rest) = payload::decode_first(body);
+        match rest {
+            Some(rest) => self.body = Some((id, rest)),
+            None if self.finish_post(id) => self.answers.push((id, Response::Ok)),
+            None => (),
+        }
+        self.packet(now, config, packet);
+        true
     }
 
     fn websocket_message(
@@ -565,22 +577,21 @@ impl Session {
                 };
                 self.packet(now, config, packet);
             }
-            Phase::Polling { poll, candidate: slot, .. } => {
+            Phase::Polling { candidate: slot, .. } => {
                 let Some(candidate) = slot.as_mut().filter(|candidate| candidate.id == id) else {
                     return;
                 };
                 match message {
                     Message::Text(text) if text == "2probe" => {
                         // The poll that is open now is released at once, a later one after a while.
-                        candidate.probe = Probe::Answering { noop_at: now + NOOP_INTERVAL };
+                        let probes = match candidate.probe {
+                            Probe::Answering { probes, .. } => probes + 1,
+                            Probe::Awaited | Probe::Answered { .. } => 1,
+                        };
+                        candidate.probe = Probe::Answering { probes, noop_at: now + NOOP_INTERVAL };
                         self.release_poll(now);
                     }
-                    Message::Text(text) if text == "5" => {
-                        let close = Response::Payload(Outgoing::CLOSE.into_bytes());
-                        self.answers.extend(poll.take().map(|poll| (poll, close)));
-                        self.phase = Phase::WebSocket(id);
-                        self.events.push_back(Event::Upgraded);
-                    }
+                    Message::Text(text) if text == "5" => self.upgrade(now, config, id),
                     // Not the language of an upgrade: that WebSocket goes, the session stays.
                     _ => *slot = None,
                 }
@@ -590,6 +601,18 @@ impl Session {
                 _ => *candidate = None,
             },
             _ => (),
+        }
+    }
+
+    /// A WebSocket takes the session over.
+    fn upgrade(&mut self, now: Instant, config: &Config, id: WebSocketId) {
+        // What is left of a body came before, and may end the session.
+        while self.decode_packet(now, config) {}
+        if let Phase::Polling { poll, .. } = &mut self.phase {
+            let close = Response::Payload(Outgoing::CLOSE.into_bytes());
+            self.answers.extend(poll.take().map(|poll| (poll, close)));
+            self.phase = Phase::WebSocket(id);
+            self.events.push_back(Event::Upgraded);
         }
     }
 
@@ -668,7 +691,7 @@ impl Session {
             Phase::Polling { poll, candidate: slot, .. } => match slot {
                 Some(candidate) if candidate.until <= now => *slot = None,
                 Some(Candidate {
-                    probe: Probe::Answering { noop_at } | Probe::Answered { noop_at },
+                    probe: Probe::Answering { noop_at, .. } | Probe::Answered { noop_at },
                     ..
                 }) if poll.is_some() && *noop_at <= now => self.release_poll(now),
                 _ => (),

@@ -20,7 +20,9 @@ pub enum Standing {
     Connecting,
     /// The client is in.
     Connected,
-    /// The client was refused, or one of the two ends has left.
+    /// The middlewares said no, or the client did not wait for them.
+    Refused,
+    /// The client was in, and one of the two ends has left.
     Gone,
 }
 
@@ -49,7 +51,7 @@ pub enum Violation {
     /// What came is no packet.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// An event or an acknowledgement for a namespace that was not joined.
+    /// An event, an acknowledgement or a disconnect for a namespace that was not joined.
     #[error("a packet for a namespace that was not joined")]
     NotConnected,
     /// A namespace was joined twice.
@@ -110,7 +112,7 @@ impl<S: Member + Clone> Connection<S> {
         self.attachments_by = None;
         match packet {
             Packet::Connect { namespace, payload } => {
-                self.members.retain(|(_, member)| member.standing() != Standing::Gone);
+                self.forget_the_gone();
                 if self.member(&namespace).is_some() {
                     return Err(Violation::ConnectedTwice);
                 }
@@ -129,7 +131,10 @@ impl<S: Member + Clone> Connection<S> {
             }
             Packet::Disconnect { namespace } => {
                 let index = self.members.iter().position(|(name, _)| *namespace == **name);
-                Ok(index.map(|index| Action::Disconnect(self.members.swap_remove(index).1)))
+                let index = index.ok_or(Violation::NotConnected)?;
+                let (_, member) = self.members.swap_remove(index);
+                self.note_joined(&member);
+                Ok(Some(Action::Disconnect(member)))
             }
             Packet::ConnectError { .. } => Err(Violation::WrongDirection),
         }
@@ -156,13 +161,30 @@ impl<S: Member + Clone> Connection<S> {
             return Err(Violation::AttachmentsTimedOut);
         }
         if self.connect_by.is_some_and(|by| by <= now) {
-            let is_connected = |member: &S| member.standing() == Standing::Connected;
-            if !self.members().any(is_connected) {
+            if !self.members().any(has_joined) {
                 return Err(Violation::ConnectTimedOut);
             }
             self.connect_by = None;
         }
         Ok(())
+    }
+
+    fn forget_the_gone(&mut self) {
+        let members = std::mem::take(&mut self.members);
+        for (name, member) in members {
+            if matches!(member.standing(), Standing::Gone | Standing::Refused) {
+                self.note_joined(&member);
+            } else {
+                self.members.push((name, member));
+            }
+        }
+    }
+
+    /// A member goes out of sight. That it was in is all that counts for the deadline.
+    fn note_joined(&mut self, member: &S) {
+        if has_joined(member) {
+            self.connect_by = None;
+        }
     }
 
     fn member(&self, namespace: &str) -> Option<&S> {
@@ -175,10 +197,14 @@ impl<S: Member + Clone> Connection<S> {
         let member = self.member(namespace).ok_or(Violation::NotConnected)?;
         match member.standing() {
             Standing::Connected => Ok(Some(member.clone())),
-            Standing::Gone => Ok(None),
+            Standing::Gone | Standing::Refused => Ok(None),
             Standing::Connecting => Err(Violation::NotConnected),
         }
     }
+}
+
+fn has_joined<S: Member>(member: &S) -> bool {
+    matches!(member.standing(), Standing::Connected | Standing::Gone)
 }
 
 #[cfg(test)]
@@ -233,7 +259,7 @@ mod tests {
         assert!(matches!(rig.say("31[]"), Ok(Some(Action::Ack(..)))));
         assert_eq!(rig.say(r#"2/b,["a"]"#).unwrap_err(), Violation::NotConnected);
         assert!(matches!(rig.say("1"), Ok(Some(Action::Disconnect(_)))));
-        assert!(matches!(rig.say("1"), Ok(None)));
+        assert_eq!(rig.say("1").unwrap_err(), Violation::NotConnected);
     }
 
     #[test]
@@ -262,8 +288,11 @@ mod tests {
         assert_eq!(deadline - rig.start, Duration::from_secs(45));
         rig.join("0");
         assert_eq!(rig.connection.handle_tick(deadline), Err(Violation::ConnectTimedOut));
-        rig.connection.members().for_each(|seat| seat.0.set(Standing::Connected));
-        assert_eq!(rig.connection.handle_tick(deadline), Ok(()));
+        rig.connection.members().for_each(|seat| seat.0.set(Standing::Refused));
+        assert_eq!(rig.connection.handle_tick(deadline), Err(Violation::ConnectTimedOut));
+        rig.join("0").0.set(Standing::Connected);
+        rig.say("1").unwrap();
+        assert_eq!(rig.connection.handle_tick(deadline), Ok(()), "one had joined, and left");
         assert_eq!(rig.connection.deadline(), None);
     }
 

@@ -150,7 +150,11 @@ fn decode(text: Bytes, limits: &Limits) -> Result<(Packet, usize), DecodeError> 
         _ => 0,
     };
     let namespace = take_namespace(&mut rest);
-    let id = take_id(&mut rest)?;
+    // An id that is too large for a number can be no answer to us, and cannot be answered.
+    let id = match take_number(&mut rest) {
+        Some(Err(())) if matches!(kind, b'3' | b'6') => None,
+        id => id.transpose().map_err(|()| DecodeError::InvalidPayload)?,
+    };
 
     let packet = match kind {
         b'0' => {
@@ -216,11 +220,6 @@ fn take_namespace(rest: &mut Bytes) -> Text {
     let namespace = rest.split_to(end);
     *rest = rest.slice(rest.len().min(1)..);
     Text::from_bytes(namespace)
-}
-
-/// An id that is too large for a number is as good as garbage.
-fn take_id(rest: &mut Bytes) -> Result<Option<u64>, DecodeError> {
-    take_number(rest).transpose().map_err(|()| DecodeError::InvalidPayload)
 }
 
 fn expect_object(payload: &[u8], limits: &Limits) -> Result<(), DecodeError> {
