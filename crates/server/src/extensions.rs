@@ -33,7 +33,9 @@ impl Extensions {
     }
 
     pub(crate) fn clear(&self) {
-        *self.lock() = http::Extensions::new();
+        // What is dropped may come back here, so it is dropped with the lock released.
+        let values = std::mem::take(&mut *self.lock());
+        drop(values);
     }
 
     fn lock(&self) -> MutexGuard<'_, http::Extensions> {

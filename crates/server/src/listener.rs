@@ -51,10 +51,15 @@ impl Listener {
         (!is_over).then_some(&self.handler)
     }
 
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.taken.as_ref().is_some_and(|taken| taken.load(Ordering::Relaxed))
     }
 }
+
+/// Handlers that are forgotten, and maybe others. What they have captured may do anything when it
+/// is dropped, so they must be dropped with no lock held.
+#[must_use = "to be dropped once no lock is held"]
+pub(crate) struct Removed(#[expect(dead_code, reason = "only dropped")] Arc<[Listener]>);
 
 /// Handlers by the names of their events. Those of one event are kept in one shared slice, so that
 /// whoever calls them takes a reference and holds no lock.
@@ -64,30 +69,37 @@ pub(crate) struct Listeners(HashMap<Box<str>, Arc<[Listener]>>);
 impl Listeners {
     pub(crate) fn add(&mut self, event: &str, listener: Listener) {
         let listeners = self.0.entry(event.into()).or_default();
-        let kept = listeners.iter().filter(|listener| !listener.is_over()).cloned();
-        *listeners = kept.chain([listener]).collect();
+        *listeners = listeners.iter().cloned().chain([listener]).collect();
     }
 
     pub(crate) fn get(&self, event: &str) -> Option<Arc<[Listener]>> {
         self.0.get(event).cloned()
     }
 
-    /// Forgets all handlers of an event; whether there were any.
-    pub(crate) fn remove_event(&mut self, event: &str) -> bool {
-        self.0.remove(event).is_some()
+    /// Forgets all handlers of an event, which are returned.
+    pub(crate) fn remove_event(&mut self, event: &str) -> Option<Removed> {
+        self.0.remove(event).map(Removed)
     }
 
-    /// Forgets one handler; whether it was there.
-    pub(crate) fn remove(&mut self, id: ListenerId) -> bool {
-        let found = self.0.iter_mut().find_map(|(event, listeners)| {
-            listeners.iter().any(|listener| listener.id == id).then(|| {
-                *listeners = listeners.iter().filter(|l| l.id != id).cloned().collect();
-                listeners.is_empty().then(|| event.clone())
-            })
-        });
-        if let Some(Some(empty)) = &found {
-            self.0.remove(empty);
+    /// Forgets one handler, which is returned among others if it was there.
+    pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Removed> {
+        let is_it = |listener: &Listener| listener.id == id;
+        let mut events = self.0.iter();
+        let event = events.find(|(_, listeners)| listeners.iter().any(is_it))?.0.clone();
+        self.retain(&event, |listener| !is_it(listener))
+    }
+
+    /// Forgets the handlers of an event whose one time is over; they are returned among others.
+    pub(crate) fn remove_over(&mut self, event: &str) -> Option<Removed> {
+        self.retain(event, |listener| !listener.is_over())
+    }
+
+    fn retain(&mut self, event: &str, keep: impl Fn(&Listener) -> bool) -> Option<Removed> {
+        let listeners = self.0.get_mut(event)?;
+        let kept: Arc<[_]> = listeners.iter().filter(|&listener| keep(listener)).cloned().collect();
+        if kept.is_empty() {
+            return self.remove_event(event);
         }
-        found.is_some()
+        Some(Removed(std::mem::replace(listeners, kept)))
     }
 }

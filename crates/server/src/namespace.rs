@@ -109,16 +109,26 @@ impl Namespace {
 
     /// Forgets the namespace's handlers of an event; whether there were any.
     pub fn off(&self, event: &str) -> bool {
-        self.handlers().events.remove_event(event)
+        let removed = self.handlers().events.remove_event(event);
+        removed.is_some()
     }
 
     /// Forgets one handler; whether it was there.
     pub fn off_listener(&self, id: ListenerId) -> bool {
-        let mut handlers = self.handlers();
-        let before = handlers.connection.len();
-        handlers.connection =
-            handlers.connection.iter().filter(|listener| listener.id() != id).cloned().collect();
-        handlers.connection.len() < before || handlers.events.remove(id)
+        let (connection, removed) = {
+            let mut handlers = self.handlers();
+            let kept = handlers.connection.iter().filter(|listener| listener.id() != id);
+            let kept = kept.cloned().collect();
+            let connection = std::mem::replace(&mut handlers.connection, kept);
+            (connection, handlers.events.remove(id))
+        };
+        removed.is_some() || connection.iter().any(|listener| listener.id() == id)
+    }
+
+    /// Forgets handlers for once whose time is over.
+    pub(crate) fn forget_over(&self, event: &str) {
+        let removed = self.handlers().events.remove_over(event);
+        drop(removed);
     }
 
     /// Decides who may join. Middlewares are asked in the order of their registration; the first

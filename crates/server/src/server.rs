@@ -6,6 +6,7 @@ use std::{
     future::Future,
     io,
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard,
         atomic::{AtomicUsize, Ordering},
@@ -255,7 +256,10 @@ impl Core {
     pub(crate) fn report(&self, error: &EventError) {
         tracing::warn!("{error}");
         if let Some(hook) = &self.options.on_error {
-            hook(error);
+            // A panic here would end the task that keeps the session, and not the session.
+            if catch_unwind(AssertUnwindSafe(|| hook(error))).is_err() {
+                tracing::error!("the error hook panicked");
+            }
         }
     }
 }

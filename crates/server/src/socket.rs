@@ -214,12 +214,14 @@ impl Socket {
 
     /// Forgets this socket's handlers of an event; whether there were any.
     pub fn off(&self, event: &str) -> bool {
-        self.state().listeners.remove_event(event)
+        let removed = self.state().listeners.remove_event(event);
+        removed.is_some()
     }
 
     /// Forgets one handler; whether it was there.
     pub fn off_listener(&self, id: ListenerId) -> bool {
-        self.state().listeners.remove(id)
+        let removed = self.state().listeners.remove(id);
+        removed.is_some()
     }
 
     // --- Emitting ---
@@ -535,7 +537,13 @@ impl Socket {
             }
         };
         let called = Event::new(&event.name, &event.payload, ack);
-        call_all(&context, &listeners, &event.name, &called)
+        let running = call_all(&context, &listeners, &event.name, &called);
+        if listeners.iter().flatten().flat_map(|listeners| listeners.iter()).any(Listener::is_over) {
+            self.0.namespace.forget_over(&event.name);
+            let removed = self.state().listeners.remove_over(&event.name);
+            drop(removed);
+        }
+        running
     }
 
     /// An acknowledgement has come.

@@ -46,6 +46,12 @@ impl Outbox {
         self.packets.push_back(packet);
     }
 
+    /// Puts a control packet before all data, so many times.
+    pub(super) fn push_in_front(&mut self, packet: Outgoing, times: usize) {
+        self.queued_bytes += packet.bytes().len() * times;
+        (0..times).for_each(|_| self.packets.push_front(packet.clone()));
+    }
+
     pub(super) fn push_ping(&mut self) {
         self.ping = true;
     }

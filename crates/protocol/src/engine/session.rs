@@ -589,7 +589,7 @@ impl Session {
                             Probe::Awaited | Probe::Answered { .. } => 1,
                         };
                         candidate.probe = Probe::Answering { probes, noop_at: now + NOOP_INTERVAL };
-                        self.release_poll(now);
+                        self.release_poll();
                     }
                     Message::Text(text) if text == "5" => self.upgrade(now, config, id),
                     // Not the language of an upgrade: that WebSocket goes, the session stays.
@@ -608,9 +608,13 @@ impl Session {
     fn upgrade(&mut self, now: Instant, config: &Config, id: WebSocketId) {
         // What is left of a body came before, and may end the session.
         while self.decode_packet(now, config) {}
-        if let Phase::Polling { poll, .. } = &mut self.phase {
+        if let Phase::Polling { poll, candidate, .. } = &mut self.phase {
             let close = Response::Payload(Outgoing::CLOSE.into_bytes());
             self.answers.extend(poll.take().map(|poll| (poll, close)));
+            // A client in a hurry may not have its answers to the probe yet; they come first.
+            if let Some(Candidate { probe: Probe::Answering { probes, .. }, .. }) = candidate {
+                self.outbox.push_in_front(Outgoing::PONG_PROBE, *probes);
+            }
             self.phase = Phase::WebSocket(id);
             self.events.push_back(Event::Upgraded);
         }
@@ -638,7 +642,7 @@ impl Session {
             }
             Ok(Packet::Message(message)) => self.events.push_back(Event::Message(message)),
             Ok(Packet::Close) => {
-                self.release_poll(now);
+                self.release_poll();
                 self.end(now, CloseReason::TransportClose);
             }
             // Revision 4 turned the heartbeat around: only servers ping.
@@ -693,7 +697,7 @@ impl Session {
                 Some(Candidate {
                     probe: Probe::Answering { noop_at, .. } | Probe::Answered { noop_at },
                     ..
-                }) if poll.is_some() && *noop_at <= now => self.release_poll(now),
+                }) if poll.is_some() && *noop_at <= now => self.release_poll(),
                 _ => (),
             },
         }
@@ -704,10 +708,13 @@ impl Session {
         }
     }
 
-    /// Gives an open poll something to return with.
-    fn release_poll(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::Polling { poll: Some(_), .. }) && self.outbox.is_empty() {
-            self.outbox.push(now, Outgoing::NOOP);
+    /// Answers an open poll that has nothing else to return with.
+    fn release_poll(&mut self) {
+        if let Phase::Polling { poll, .. } = &mut self.phase {
+            if self.outbox.is_empty() {
+                let noop = Response::Payload(Outgoing::NOOP.into_bytes());
+                self.answers.extend(poll.take().map(|poll| (poll, noop)));
+            }
         }
     }
 

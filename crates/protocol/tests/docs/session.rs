@@ -189,6 +189,15 @@ impl Rig {
 
     /// Notes what has come of it.
     fn collect(&mut self) {
+        // The application comes first: bodies are decoded as it takes what is in them.
+        while let Some(event) = self.session.poll_event(self.now, &self.config) {
+            let event = match event {
+                Event::Message(message) => describe_message(&message),
+                Event::Upgraded => "upgraded".to_owned(),
+                Event::Closed(reason) => reason.to_string(),
+            };
+            self.note('·', "app", &format!("hears {event}"));
+        }
         for (name, id, is_complete) in std::mem::take(&mut self.requests) {
             let answer = if is_complete {
                 self.session.poll_response(self.now, id)
@@ -217,14 +226,6 @@ impl Rig {
                 WebSocketState::Closing => self.note('←', &name, "closes"),
                 WebSocketState::Cut => self.note('←', &name, "is cut"),
             }
-        }
-        while let Some(event) = self.session.poll_event() {
-            let event = match event {
-                Event::Message(message) => describe_message(&message),
-                Event::Upgraded => "upgraded".to_owned(),
-                Event::Closed(reason) => reason.to_string(),
-            };
-            self.note('·', "app", &format!("hears {event}"));
         }
     }
 }

@@ -537,6 +537,9 @@ impl Pair {
                 server.poll_response(self.now, id)
             };
             let is_answered = answer.is_some();
+            if let Some(answer) = &answer {
+                assert_no_data_beside_a_close(answer);
+            }
             answers.extend(answer.map(|answer| (id, answer)));
             !is_answered
         });
@@ -570,6 +573,15 @@ impl Pair {
                 },
             }
         }
+    }
+}
+
+/// A client stops reading at a close packet, so a body with one holds no data.
+pub(crate) fn assert_no_data_beside_a_close(answer: &Response) {
+    let Response::Payload(body) = answer else { return };
+    let mut packets = body.split(|&byte| byte == 0x1e);
+    if packets.any(|packet| packet == b"1") {
+        assert!(body == "1" || body == "6\u{1e}1", "{answer:?}");
     }
 }
 

@@ -12,6 +12,8 @@ use sockeye_protocol::engine::{
     Message, Outgoing, RequestId, Response, Session, WebSocketId, WebSocketState,
 };
 
+use crate::pair::assert_no_data_beside_a_close;
+
 /// What is done to a session. A number picks one of the requests or WebSockets that there are, or
 /// one that there never was.
 #[derive(Clone, Debug)]
@@ -32,6 +34,7 @@ enum Operation {
     Send(usize),
     Stray(u32, &'static str),
     Fetch,
+    TakeEvent,
     Write(u32, usize),
 }
 
@@ -65,6 +68,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         6 => prop_oneof![0..100usize, 0..2_000usize].prop_map(Operation::Send),
         1 => (900..905u32, body).prop_map(|(id, body)| Operation::Stray(id, body)),
         6 => Just(Operation::Fetch),
+        6 => Just(Operation::TakeEvent),
         4 => (0..4u32, 0..2_000usize).prop_map(|(id, bytes)| Operation::Write(id, bytes)),
     ]
 }
@@ -87,11 +91,13 @@ struct Driver {
     answered: Vec<RequestId>,
     next_request: u32,
     next_websocket: u32,
+    /// Whether the application takes events only now and then.
+    is_busy: bool,
     is_closed: bool,
 }
 
 impl Driver {
-    fn new(on_websocket: bool) -> Self {
+    fn new(on_websocket: bool, is_busy: bool) -> Self {
         let now = Instant::now();
         let config = Config { max_waiting_bytes: 1000, ..Config::default() };
         let open = Outgoing::text("0{}");
@@ -110,6 +116,7 @@ impl Driver {
             answered: Vec::new(),
             next_request: 1,
             next_websocket: u32::from(on_websocket),
+            is_busy,
             is_closed: false,
         }
     }
@@ -120,11 +127,18 @@ impl Driver {
     }
 
     fn drain_events(&mut self) {
-        while let Some(event) = self.session.poll_event(self.now, &self.config) {
-            assert!(!self.is_closed, "{event:?} after the end");
-            self.is_closed = matches!(event, Event::Closed(_));
+        if !self.is_busy {
+            while self.take_event() {}
+            assert!(!self.session.has_events());
+            assert_eq!(self.is_closed, !self.session.is_open());
         }
-        assert_eq!(self.is_closed, !self.session.is_open());
+    }
+
+    fn take_event(&mut self) -> bool {
+        let Some(event) = self.session.poll_event(self.now, &self.config) else { return false };
+        assert!(!self.is_closed, "{event:?} after the end");
+        self.is_closed = matches!(event, Event::Closed(_));
+        true
     }
 
     fn fetch(&mut self) {
@@ -135,10 +149,14 @@ impl Driver {
                 let has_response = self.session.has_response(id);
                 let response = self.session.poll_response(self.now, id);
                 assert_eq!(has_response, response.is_some(), "{id:?}");
-                assert!(pending == Pending::Poll || response.is_some(), "a body is answered");
+                assert!(
+                    pending == Pending::Poll || self.session.has_events() || response.is_some(),
+                    "a body is answered"
+                );
                 response
             };
             if let Some(response) = response {
+                assert_no_data_beside_a_close(&response);
                 match (pending, &response) {
                     (Pending::Poll, Response::Payload(_) | Response::Refused) => (),
                     (Pending::Poll, _) | (_, Response::Payload(_)) => {
@@ -225,6 +243,7 @@ impl Driver {
                 let _ = self.session.poll_response(self.now, id);
             }
             Operation::Fetch => self.fetch(),
+            Operation::TakeEvent => _ = self.take_event(),
             Operation::Write(id, unwritten) => {
                 let mut frames = VecDeque::new();
                 let id = WebSocketId(id);
@@ -250,6 +269,7 @@ impl Driver {
 
     /// Ends the session and checks that nobody is left waiting.
     fn finish(mut self) {
+        self.is_busy = false;
         self.handle(Input::Close);
         self.wait(Duration::from_secs(30));
         assert!(self.is_closed && self.session.is_finished());
@@ -305,9 +325,10 @@ proptest! {
     #[test]
     fn a_session_answers_every_request_once_and_ends_once(
         on_websocket in any::<bool>(),
+        is_busy in any::<bool>(),
         operations in proptest::collection::vec(operation(), 0..60),
     ) {
-        let mut driver = Driver::new(on_websocket);
+        let mut driver = Driver::new(on_websocket, is_busy);
         operations.into_iter().for_each(|operation| driver.apply(operation));
         driver.finish();
     }

@@ -19,6 +19,8 @@ struct Rig {
     now: Instant,
     config: Config,
     session: Session,
+    /// Events that a POST brought, for [`Self::events`] to tell.
+    told: Vec<Event>,
 }
 
 const WS: WebSocketId = WebSocketId(1);
@@ -28,7 +30,7 @@ impl Rig {
     fn polling() -> Self {
         let (start, config) = (Instant::now(), Config::default());
         let session = Session::polling(start, &config, Outgoing::text("0{}"), RequestId(0));
-        let mut rig = Self { start, now: start, config, session };
+        let mut rig = Self { start, now: start, config, session, told: Vec::new() };
         assert_eq!(rig.answer(0), payload("0{}"));
         rig
     }
@@ -36,7 +38,7 @@ impl Rig {
     fn websocket() -> Self {
         let (start, config) = (Instant::now(), Config::default());
         let session = Session::websocket(start, &config, Outgoing::text("0{}"), WS);
-        let mut rig = Self { start, now: start, config, session };
+        let mut rig = Self { start, now: start, config, session, told: Vec::new() };
         assert_eq!(rig.frames(WS, 0), (vec!["0{}".to_owned()], WebSocketState::Open));
         rig
     }
@@ -77,10 +79,22 @@ impl Rig {
         self.answer(id)
     }
 
-    fn post(&mut self, id: u32, body: &'static str) -> Option<Response> {
+    /// A POST whose body is here, and not decoded yet.
+    fn bring(&mut self, id: u32, body: &'static str) {
         self.handle(Input::PostOpened(RequestId(id)));
         self.handle(Input::PostReceived(RequestId(id), body.into()));
+    }
+
+    /// A POST whose body is decoded to its end.
+    fn post(&mut self, id: u32, body: &'static str) -> Option<Response> {
+        self.bring(id, body);
+        self.told = self.events();
         self.answer(id)
+    }
+
+    /// The next event, and no more than it takes to get it.
+    fn event(&mut self) -> Option<Event> {
+        self.session.poll_event(self.now, &self.config)
     }
 
     fn answer(&mut self, id: u32) -> Option<Response> {
@@ -102,8 +116,8 @@ impl Rig {
     }
 
     fn events(&mut self) -> Vec<Event> {
-        let events =
-            std::iter::from_fn(|| self.session.poll_event(self.now, &self.config)).collect();
+        let mut events = std::mem::take(&mut self.told);
+        events.extend(std::iter::from_fn(|| self.event()));
         assert!(!self.session.has_events());
         events
     }
@@ -141,6 +155,43 @@ const NOTHING: Vec<String> = Vec::new();
 // Polling.
 
 #[test]
+fn the_handshake_is_answered_at_once_and_alone() {
+    let (now, config) = (Instant::now(), Config::default());
+    let mut session = Session::polling(now, &config, Outgoing::text("0{}"), RequestId(0));
+    session.send(now, &config, [Outgoing::text("4a")]);
+    assert!(session.has_response(RequestId(0)));
+    assert!(!session.is_writable(), "no poll is open");
+    assert_eq!(session.waiting_bytes(), 2);
+    assert_eq!(session.poll_response(now, RequestId(0)), payload("0{}"));
+    session.handle(now, &config, Input::PollOpened(RequestId(1)));
+    assert_eq!(session.poll_response(now, RequestId(1)), payload("4a"));
+    assert!(session.is_open());
+}
+
+#[test]
+fn a_handshake_that_is_given_up_leaves_the_session_open() {
+    let (now, config) = (Instant::now(), Config::default());
+    let mut session = Session::polling(now, &config, Outgoing::text("0{}"), RequestId(0));
+    session.handle(now, &config, Input::PollAborted(RequestId(0)));
+    assert_eq!(session.poll_early_response(RequestId(0)), None, "nobody is there to fetch it");
+    assert!(session.is_open());
+}
+
+#[test]
+fn a_session_that_closes_before_its_handshake_is_fetched_answers_it_nevertheless() {
+    let (now, config) = (Instant::now(), Config::default());
+    let mut session = Session::polling(now, &config, Outgoing::text("0{}"), RequestId(0));
+    session.send(now, &config, [Outgoing::text("4a")]);
+    session.handle(now, &config, Input::Close);
+    assert_eq!(session.poll_response(now, RequestId(0)), payload("0{}"));
+    for (id, farewell) in [(1, "4a"), (2, "6\u{1e}1")] {
+        session.handle(now, &config, Input::PollOpened(RequestId(id)));
+        assert_eq!(session.poll_response(now, RequestId(id)), payload(farewell));
+    }
+    assert!(session.is_finished());
+}
+
+#[test]
 fn a_poll_waits_until_there_is_something_and_takes_all_of_it() {
     let mut rig = Rig::polling();
     assert_eq!(rig.poll(1), None);
@@ -161,11 +212,80 @@ fn a_post_brings_packets_in_their_order() {
 }
 
 #[test]
+fn a_body_is_decoded_as_the_application_takes_events_and_answered_at_its_end() {
+    let mut rig = Rig::polling();
+    rig.bring(1, "4a\u{1e}3\u{1e}4b\u{1e}6");
+    assert!(rig.session.has_events());
+    assert_eq!(rig.answer(1), None);
+    assert_eq!(rig.event(), Some(heard("a")));
+    assert_eq!(rig.answer(1), None);
+    assert_eq!(rig.event(), Some(heard("b")));
+    assert!(rig.session.has_events(), "there may be something yet");
+    assert_eq!(rig.answer(1), None);
+    assert_eq!(rig.event(), None);
+    assert_eq!(rig.answer(1), Some(Response::Ok));
+    rig.assert_alive();
+    // Without a packet behind it the last event is the end.
+    rig.bring(2, "4a\u{1e}4b");
+    assert_eq!((rig.event(), rig.answer(2)), (Some(heard("a")), None));
+    assert_eq!((rig.event(), rig.answer(2)), (Some(heard("b")), Some(Response::Ok)));
+    rig.assert_alive();
+}
+
+#[test]
+fn a_reply_to_one_packet_leaves_before_the_next_one_in_the_body_does_harm() {
+    for (harm, reason) in [
+        ("4a\u{1e}1", CloseReason::TransportClose),
+        ("4a\u{1e}2", CloseReason::TransportError),
+        ("4a\u{1e}xyz", CloseReason::ParseError),
+        ("4a\u{1e}", CloseReason::ParseError),
+    ] {
+        let mut rig = Rig::polling();
+        assert_eq!(rig.poll(1), None);
+        rig.bring(2, harm);
+        assert_eq!(rig.event(), Some(heard("a")));
+        rig.send("4b");
+        rig.assert_closed(reason);
+        assert_eq!(rig.answer(1), payload("4b"), "{harm}");
+        assert_eq!(rig.answer(2), Some(Response::Ok), "{harm}");
+    }
+}
+
+#[test]
+fn a_pong_counts_when_it_is_decoded() {
+    let mut rig = Rig::polling();
+    rig.tick(secs(25));
+    rig.at(secs(26)).bring(1, "3");
+    assert_eq!(rig.deadline(), Some(secs(45)));
+    assert_eq!(rig.at(secs(27)).events(), []);
+    assert_eq!(rig.deadline(), Some(secs(52)));
+}
+
+#[test]
+fn broken_base64_is_read_as_far_as_it_goes() {
+    let mut rig = Rig::polling();
+    assert_eq!(rig.post(1, "b!!!!\u{1e}bAQ ID\nBA==BA\u{1e}bA"), Some(Response::Ok));
+    let binary = |data: &'static [u8]| Event::Message(Message::Binary(data.into()));
+    assert_eq!(rig.events(), [binary(&[]), binary(&[1, 2, 3, 4]), binary(&[])]);
+    rig.assert_alive();
+}
+
+#[test]
 fn a_second_poll_ends_the_session() {
     let mut rig = Rig::polling();
     assert_eq!(rig.poll(1), None);
     assert_eq!(rig.poll(2), Some(Response::Refused));
     assert_eq!(rig.answer(1), payload("1"));
+    rig.assert_closed(CloseReason::TransportError);
+}
+
+#[test]
+fn a_second_poll_does_not_take_from_the_first_one_what_waits_for_it() {
+    let mut rig = Rig::polling();
+    assert_eq!(rig.poll(1), None);
+    rig.send("4a");
+    assert_eq!(rig.poll(2), Some(Response::Refused));
+    assert_eq!(rig.answer(1), payload("4a"));
     rig.assert_closed(CloseReason::TransportError);
 }
 
@@ -180,6 +300,63 @@ fn a_second_post_ends_the_session() {
     assert_eq!(rig.answer(3), Some(Response::Refused));
     assert_eq!(rig.answer(1), payload("1"));
     rig.assert_closed(CloseReason::TransportError);
+}
+
+#[test]
+fn a_second_post_before_the_first_body_is_decoded_ends_the_session() {
+    let mut rig = Rig::polling();
+    rig.bring(1, "4a\u{1e}4b");
+    assert_eq!(rig.event(), Some(heard("a")));
+    rig.handle(Input::PostOpened(RequestId(2)));
+    rig.handle(Input::PostReceived(RequestId(2), "4c".into()));
+    assert_eq!(rig.answer(1), Some(Response::Ok), "its body is here");
+    assert_eq!(rig.answer(2), Some(Response::Refused));
+    rig.assert_closed(CloseReason::TransportError);
+}
+
+#[test]
+fn the_end_of_a_session_answers_a_post_whose_body_is_here_and_cuts_another_one() {
+    let ends: [fn(&mut Rig); 4] = [
+        |rig| rig.handle(Input::PollAborted(RequestId(1))),
+        |rig| rig.handle(Input::Close),
+        |rig| drop(rig.poll(2)),
+        |rig| {
+            rig.tick(secs(25));
+            rig.tick(secs(45));
+        },
+    ];
+    for end in ends {
+        let mut rig = Rig::polling();
+        assert_eq!(rig.poll(1), None);
+        rig.bring(3, "4a\u{1e}4b");
+        assert_eq!(rig.event(), Some(heard("a")));
+        end(&mut rig);
+        assert_eq!(rig.answer(3), Some(Response::Ok));
+        let events = rig.events();
+        assert!(matches!(events[..], [Event::Closed(_)]), "nothing is taken in: {events:?}");
+
+        let mut rig = Rig::polling();
+        assert_eq!(rig.poll(1), None);
+        rig.handle(Input::PostOpened(RequestId(3)));
+        end(&mut rig);
+        assert_eq!(rig.session.poll_early_response(RequestId(3)), Some(Response::Cut));
+        let events = rig.events();
+        assert!(matches!(events[..], [Event::Closed(_)]), "{events:?}");
+    }
+}
+
+#[test]
+fn a_session_that_ends_by_itself_gives_its_poll_what_waits() {
+    let mut rig = Rig::polling();
+    assert_eq!(rig.poll(1), None);
+    rig.tick(secs(25));
+    assert_eq!(rig.answer(1), payload("2"));
+    assert_eq!(rig.poll(2), None);
+    rig.send("4a");
+    rig.tick(secs(45));
+    assert_eq!(rig.answer(2), payload("4a"));
+    rig.assert_closed(CloseReason::PingTimeout);
+    assert_eq!(rig.poll(3), Some(Response::Refused));
 }
 
 #[test]
@@ -277,6 +454,26 @@ fn a_close_packet_releases_the_poll_with_a_noop() {
 }
 
 #[test]
+fn a_close_packet_releases_the_poll_with_what_waits() {
+    let mut rig = Rig::polling();
+    assert_eq!(rig.poll(1), None);
+    rig.send("4a");
+    assert_eq!(rig.post(2, "1"), Some(Response::Ok));
+    assert_eq!(rig.answer(1), payload("4a"));
+    rig.assert_closed(CloseReason::TransportClose);
+}
+
+#[test]
+fn a_close_packet_without_a_poll_drops_what_waits() {
+    let mut rig = Rig::polling();
+    rig.send("4a");
+    assert_eq!(rig.post(1, "1"), Some(Response::Ok));
+    rig.assert_closed(CloseReason::TransportClose);
+    assert_eq!(rig.session.waiting_bytes(), 0);
+    assert_eq!(rig.poll(2), Some(Response::Refused));
+}
+
+#[test]
 fn closing_tells_the_poll_that_is_open() {
     let mut rig = Rig::polling();
     assert_eq!(rig.poll(1), None);
@@ -286,14 +483,44 @@ fn closing_tells_the_poll_that_is_open() {
 }
 
 #[test]
-fn closing_sends_what_waits_first() {
+fn closing_sends_what_waits_with_the_poll_that_is_open_and_tells_the_next_one() {
     let mut rig = Rig::polling();
     assert_eq!(rig.poll(1), None);
     rig.send("4a");
     rig.handle(Input::Close);
     rig.send("4b");
-    assert_eq!(rig.answer(1), payload("4a\u{1e}1"));
-    rig.assert_closed(CloseReason::ForcedClose);
+    assert_eq!(rig.events(), [Event::Closed(CloseReason::ForcedClose)]);
+    assert!(!rig.session.is_open());
+    assert!(!rig.session.is_writable());
+    assert!(!rig.session.is_finished(), "the next poll must find the session");
+    assert_eq!(rig.deadline(), Some(secs(30)));
+    assert_eq!(rig.answer(1), payload("4a"));
+    assert_eq!(rig.poll(2), payload("6\u{1e}1"));
+    assert!(rig.session.is_finished());
+    assert_eq!((rig.events(), rig.deadline()), (vec![], None));
+    assert_eq!(rig.poll(3), Some(Response::Refused));
+}
+
+#[test]
+fn a_ping_that_waits_shares_no_body_with_a_close_packet_either() {
+    let mut rig = Rig::polling();
+    assert_eq!(rig.poll(1), None);
+    rig.tick(secs(25));
+    rig.handle(Input::Close);
+    assert_eq!(rig.answer(1), payload("2"));
+    assert_eq!(rig.poll(2), payload("6\u{1e}1"));
+    assert!(rig.session.is_finished());
+}
+
+#[test]
+fn closing_ends_the_wait_for_the_rest_of_a_body() {
+    let mut rig = Rig::polling();
+    rig.bring(1, "4a\u{1e}4b");
+    assert_eq!(rig.event(), Some(heard("a")));
+    rig.handle(Input::Close);
+    assert_eq!(rig.events(), [Event::Closed(CloseReason::ForcedClose)]);
+    assert_eq!(rig.answer(1), Some(Response::Ok));
+    assert_eq!(rig.poll(2), payload("6\u{1e}1"));
 }
 
 #[test]
@@ -311,11 +538,14 @@ fn closing_waits_for_a_poll_to_tell() {
 }
 
 #[test]
-fn closing_sends_what_waits_with_the_poll_it_waits_for() {
+fn closing_sends_what_waits_with_the_next_poll_and_tells_the_one_after_it() {
     let mut rig = Rig::polling();
     rig.send("4a");
     rig.handle(Input::Close);
-    assert_eq!(rig.poll(1), payload("4a\u{1e}1"));
+    assert_eq!(rig.poll(1), payload("4a"));
+    assert!(!rig.session.is_finished(), "the next poll must find the session");
+    assert_eq!(rig.deadline(), Some(secs(30)));
+    assert_eq!(rig.poll(2), payload("6\u{1e}1"));
     assert!(rig.session.is_finished());
 }
 
@@ -335,9 +565,9 @@ fn closing_does_not_wait_for_ever() {
 #[test]
 fn what_comes_after_a_close_is_answered_and_ignored() {
     let mut rig = Rig::polling();
-    rig.handle(Input::PostOpened(RequestId(1)));
     rig.handle(Input::Close);
     assert_eq!(rig.events(), [Event::Closed(CloseReason::ForcedClose)]);
+    rig.handle(Input::PostOpened(RequestId(1)));
     assert_eq!(rig.session.poll_early_response(RequestId(1)), None);
     rig.handle(Input::PostReceived(RequestId(1), "4a".into()));
     assert_eq!(rig.answer(1), Some(Response::Ok));
@@ -345,6 +575,31 @@ fn what_comes_after_a_close_is_answered_and_ignored() {
     rig.handle(Input::Close);
     assert_eq!(rig.events(), []);
     assert_eq!(rig.poll(3), payload("6\u{1e}1"));
+}
+
+#[test]
+fn a_post_that_a_close_meets_on_its_way_is_cut_and_not_answered_again() {
+    let mut rig = Rig::polling();
+    rig.handle(Input::PostOpened(RequestId(1)));
+    rig.handle(Input::Close);
+    rig.handle(Input::PostReceived(RequestId(1), "4a".into()));
+    assert_eq!(rig.session.poll_early_response(RequestId(1)), Some(Response::Cut));
+    assert_eq!(rig.session.poll_early_response(RequestId(1)), None);
+    assert_eq!(rig.events(), [Event::Closed(CloseReason::ForcedClose)]);
+    assert_eq!(rig.poll(2), payload("6\u{1e}1"));
+}
+
+#[test]
+fn a_close_packet_after_a_close_ends_the_wait_for_a_poll() {
+    let mut rig = Rig::polling();
+    rig.send("4a");
+    rig.handle(Input::Close);
+    assert_eq!(rig.events(), [Event::Closed(CloseReason::ForcedClose)]);
+    assert_eq!(rig.post(1, "4b\u{1e}1"), Some(Response::Ok));
+    assert!(rig.session.is_finished());
+    assert_eq!(rig.session.waiting_bytes(), 0);
+    assert_eq!((rig.events(), rig.deadline()), (vec![], None));
+    assert_eq!(rig.poll(2), Some(Response::Refused));
 }
 
 #[test]
@@ -365,7 +620,19 @@ fn closing_during_an_upgrade_leaves_it_to_the_client_where_it_is_told() {
     let mut rig = Rig::probed();
     rig.send("4a");
     rig.handle(Input::Close);
-    assert_eq!(rig.poll(1), payload("4a\u{1e}1"));
+    assert_eq!(rig.poll(1), payload("4a"));
+    assert_eq!(rig.frames(WS, 0), (NOTHING, WebSocketState::Open));
+    assert_eq!(rig.poll(2), payload("6\u{1e}1"));
+    assert_eq!(rig.frames(WS, 0), (NOTHING, WebSocketState::Closing));
+    assert!(rig.session.is_finished());
+
+    // It was told while it polled, and takes the session over nevertheless.
+    let mut rig = Rig::probed();
+    assert_eq!(rig.poll(1), None);
+    rig.send("4a");
+    rig.handle(Input::Close);
+    assert_eq!(rig.answer(1), payload("4a"));
+    rig.say(WS, "5");
     assert_eq!(rig.frames(WS, 0), (NOTHING, WebSocketState::Closing));
     assert!(rig.session.is_finished());
 }
@@ -398,6 +665,31 @@ fn closing_a_websocket_writes_what_waits() {
     rig.say(WS, "4b");
     rig.handle(Input::WebSocketClosed(WS));
     assert_eq!(rig.events(), []);
+}
+
+#[test]
+fn what_waits_is_written_before_a_websocket_is_closed_however_its_session_ends() {
+    for (text, reason) in [
+        ("1", CloseReason::TransportClose),
+        ("2", CloseReason::TransportError),
+        ("xyz", CloseReason::ParseError),
+    ] {
+        let mut rig = Rig::websocket();
+        rig.send("4a");
+        rig.say(WS, text);
+        rig.send("4b");
+        rig.assert_closed(reason);
+        assert!(rig.session.wants_websocket(WS));
+        assert_eq!(rig.frames(WS, 0), (vec!["4a".to_owned()], WebSocketState::Closing), "{text}");
+        assert_eq!(rig.session.waiting_bytes(), 0);
+    }
+    let mut rig = Rig::websocket();
+    rig.tick(secs(25));
+    rig.send("4a");
+    rig.tick(secs(45));
+    rig.assert_closed(CloseReason::PingTimeout);
+    let frames = ["2", "4a"].map(str::to_owned).to_vec();
+    assert_eq!(rig.frames(WS, 0), (frames, WebSocketState::Closing));
 }
 
 #[test]
@@ -530,6 +822,30 @@ fn a_post_that_an_upgrade_overtakes_is_refused_and_not_taken_in() {
 }
 
 #[test]
+fn a_body_that_is_here_at_an_upgrade_is_taken_in_before_it() {
+    let mut rig = Rig::probed();
+    rig.bring(1, "4a\u{1e}4b\u{1e}4c");
+    assert_eq!(rig.event(), Some(heard("a")));
+    rig.say(WS, "5");
+    rig.say(WS, "4d");
+    assert_eq!(rig.answer(1), Some(Response::Ok));
+    assert_eq!(rig.events(), [heard("b"), heard("c"), Event::Upgraded, heard("d")]);
+    rig.assert_alive();
+}
+
+#[test]
+fn a_body_that_ends_the_session_prevents_the_upgrade_behind_it() {
+    let mut rig = Rig::probed();
+    assert_eq!(rig.poll(1), None);
+    rig.bring(2, "4a\u{1e}xyz");
+    rig.say(WS, "5");
+    assert_eq!(rig.answer(1), payload("1"));
+    assert_eq!(rig.answer(2), Some(Response::Ok));
+    assert_eq!(rig.frames(WS, 0), (NOTHING, WebSocketState::Closing));
+    assert_eq!(rig.events(), [heard("a"), Event::Closed(CloseReason::ParseError)]);
+}
+
+#[test]
 fn the_poll_that_is_open_at_the_probe_is_released_at_once() {
     let mut rig = Rig::polling();
     assert_eq!(rig.poll(1), None);
@@ -567,18 +883,91 @@ fn a_poll_is_released_with_data_if_there_is_some() {
 }
 
 #[test]
-fn a_poll_that_is_still_open_at_the_upgrade_is_released() {
+fn a_poll_that_is_still_open_at_the_upgrade_is_told_that_polling_is_closed() {
     let mut rig = Rig::probed();
     assert_eq!(rig.poll(1), None);
     rig.send("4a");
     rig.say(WS, "5");
-    assert_eq!(rig.answer(1), payload("6"));
+    assert_eq!(rig.answer(1), payload("1"));
     assert_eq!(rig.frames(WS, 0).0, ["4a"]);
+    assert_eq!(rig.events(), [Event::Upgraded]);
+    rig.assert_alive();
+}
+
+#[test]
+fn an_upgrade_needs_no_probe() {
+    let mut rig = Rig::polling();
+    rig.handle(Input::WebSocketOpened(WS));
+    assert_eq!(rig.poll(1), None);
+    rig.say(WS, "5");
+    assert_eq!(rig.events(), [Event::Upgraded]);
+    assert_eq!(rig.answer(1), payload("1"));
+    assert_eq!(rig.session.transport(), Transport::WebSocket);
+    rig.send("4a");
+    assert_eq!(rig.frames(WS, 0), (vec!["4a".to_owned()], WebSocketState::Open));
+    assert_eq!(rig.deadline(), Some(secs(25)));
+    rig.assert_alive();
+}
+
+#[test]
+fn every_probe_is_answered() {
+    let answer = || "3probe".to_owned();
+    let mut rig = Rig::probed();
+    assert!(!rig.session.wants_websocket(WS));
+    rig.say(WS, "2probe");
+    assert!(rig.session.wants_websocket(WS));
+    assert_eq!(rig.frames(WS, 0), (vec![answer()], WebSocketState::Open));
+    // Two that came in one go.
+    rig.say(WS, "2probe");
+    rig.say(WS, "2probe");
+    assert_eq!(rig.frames(WS, 0), (vec![answer(), answer()], WebSocketState::Open));
+    assert_eq!(rig.frames(WS, 0), (NOTHING, WebSocketState::Open));
+    rig.say(WS, "5");
+    assert_eq!(rig.events(), [Event::Upgraded]);
+}
+
+#[test]
+fn an_upgrade_that_does_not_wait_for_the_answer_to_its_probe_gets_it_before_data() {
+    let mut rig = Rig::polling();
+    rig.handle(Input::WebSocketOpened(WS));
+    rig.send("4a");
+    rig.say(WS, "2probe");
+    rig.say(WS, "2probe");
+    rig.say(WS, "5");
+    rig.send("4b");
+    assert_eq!(rig.events(), [Event::Upgraded]);
+    let frames = ["3probe", "3probe", "4a", "4b"].map(str::to_owned).to_vec();
+    assert_eq!(rig.frames(WS, 0), (frames, WebSocketState::Open));
+    assert_eq!(rig.session.waiting_bytes(), 0);
+}
+
+#[test]
+fn a_poll_that_was_released_leaves_nothing_for_the_websocket() {
+    let mut rig = Rig::polling();
+    assert_eq!(rig.poll(1), None);
+    rig.handle(Input::WebSocketOpened(WS));
+    rig.say(WS, "2probe");
+    assert_eq!(rig.frames(WS, 0).0, ["3probe"]);
+    rig.say(WS, "5");
+    assert_eq!(rig.answer(1), payload("6"));
+    assert_eq!(rig.frames(WS, 0), (NOTHING, WebSocketState::Open));
+    assert_eq!(rig.events(), [Event::Upgraded]);
+}
+
+#[test]
+fn another_probe_releases_the_poll_that_is_open() {
+    let mut rig = Rig::probed();
+    assert_eq!(rig.poll(1), None);
+    rig.say(WS, "2probe");
+    assert_eq!(rig.answer(1), payload("6"));
+    rig.at(millis(50));
+    assert_eq!(rig.poll(2), None);
+    assert_eq!(rig.deadline(), Some(millis(150)));
 }
 
 #[test]
 fn anything_but_a_probe_and_an_upgrade_closes_the_candidate_only() {
-    for text in ["5", "2", "4a", "2prob", "xyz", ""] {
+    for text in ["2", "4a", "2prob", "xyz", ""] {
         let mut rig = Rig::polling();
         rig.handle(Input::WebSocketOpened(WS));
         rig.say(WS, text);
@@ -649,6 +1038,7 @@ fn the_heartbeat_goes_on_during_an_upgrade() {
     let mut rig = Rig::polling();
     rig.at(secs(20)).handle(Input::WebSocketOpened(WS));
     rig.say(WS, "2probe");
+    assert_eq!(rig.frames(WS, 0).0, ["3probe"]);
     rig.tick(secs(25));
     rig.say(WS, "5");
     assert_eq!(rig.frames(WS, 0).0, ["2"]);
@@ -693,8 +1083,12 @@ fn four_times_the_bound_is_too_much_at_once() {
     rig.send_bytes(4 * bound);
     rig.assert_alive();
     rig.send_bytes(1);
-    assert_eq!(rig.answer(1), payload("1"));
     rig.assert_closed(CloseReason::SlowConsumer);
+    assert_eq!(rig.session.waiting_bytes(), 0);
+    // Even this poll is given all of it.
+    let Some(Response::Payload(body)) = rig.answer(1) else { panic!("it was open") };
+    assert_eq!(body.len(), 1 + (4 * bound).div_ceil(3) * 4 + "\u{1e}bAA==".len());
+    assert!(body.ends_with("\u{1e}bAA==".as_bytes()));
 }
 
 #[test]

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sockeye::{
-    Ack, EmitError, EventErrorKind, EventName, Extension, Raw, Rest, Server, Socket, State,
+    Ack, Counts, EmitError, EventErrorKind, EventName, Extension, Raw, Rest, Server, Socket, State,
 };
 
 use crate::{
     channel,
-    client::{Client, Frame},
+    client::{Client, Frame, eventually},
     serve, with_hook,
 };
 
@@ -512,7 +512,7 @@ async fn a_panic_in_the_error_hook_costs_one_event_and_nothing_else() {
     client.send(r#"420["good"]"#).await;
     client.expect(r#"430["good"]"#).await;
     client.close().await;
-    crate::client::eventually("the socket's end", || io.counts() == Default::default()).await;
+    eventually("the socket's end", || io.counts() == Counts::default()).await;
 }
 
 #[tokio::test]
