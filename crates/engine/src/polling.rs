@@ -52,7 +52,6 @@ where
     } else {
         receive(&session, id, headers, body).await
     };
-    abort.disarm();
     let response = match outcome {
         Ok(input) => {
             session.handle(input);
@@ -64,6 +63,7 @@ where
         }
         Err(response) => response,
     };
+    abort.disarm();
     answer(response)
 }
 

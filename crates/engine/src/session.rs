@@ -117,6 +117,8 @@ struct State {
     turn: Turn,
     /// By when the application wants to be called.
     application_deadline: Option<Instant>,
+    /// That time has come, and the application has not been called yet.
+    application_is_due: bool,
     /// The earliest entry that the timers hold for this session.
     timer_at: Option<Instant>,
     next_id: u32,
@@ -172,6 +174,7 @@ impl Inner {
                 sleepers: Vec::new(),
                 turn: Turn::Taken,
                 application_deadline: None,
+                application_is_due: false,
                 timer_at: None,
                 next_id: 1,
             }),
@@ -230,10 +233,17 @@ impl Inner {
         self: &Arc<Self>,
         change: impl FnOnce(&mut engine::Session, &engine::Config, Instant) -> R,
     ) -> R {
+        self.change_state(|state, config, now| change(&mut state.machine, config, now))
+    }
+
+    fn change_state<R>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut State, &engine::Config, Instant) -> R,
+    ) -> R {
         let config = &self.shared.config.session;
         let (result, wakers, finished) = {
             let mut state = self.state();
-            let result = change(&mut state.machine, config, now());
+            let result = change(&mut state, config, now());
             self.set_timer(&mut state);
             (result, state.take_wakers(), state.machine.is_finished())
         };
@@ -255,9 +265,15 @@ impl Inner {
 
     /// The timers call: something may be due.
     pub(crate) fn handle_timer(self: &Arc<Self>, now: Instant) {
-        self.state().timer_at = None;
+        let is_due = {
+            let mut state = self.state();
+            state.timer_at = None;
+            let is_due = state.application_deadline.take_if(|at| *at <= now).is_some();
+            state.application_is_due |= is_due;
+            is_due
+        };
         self.change_elsewhere(|machine, config, now| machine.handle(now, config, Input::Tick));
-        if self.state().application_deadline.is_some_and(|at| at <= now) {
+        if is_due {
             self.run_turn_elsewhere();
         }
     }
@@ -278,11 +294,10 @@ impl Inner {
             }
         };
         loop {
-            let event = self.change(|machine, config, now| machine.poll_event(now, config));
-            let is_due = {
-                let mut state = self.state();
-                state.application_deadline.take_if(|at| *at <= now()).is_some()
-            };
+            let (event, is_due) = self.change_state(|state, config, now| {
+                let is_due = std::mem::take(&mut state.application_is_due);
+                (state.machine.poll_event(now, config), is_due)
+            });
             if is_due {
                 connection.handle_deadline(now());
             }
@@ -292,7 +307,9 @@ impl Inner {
                 Some(Event::Closed(reason)) => {
                     tracing::debug!(sid = %SidDigest(self.id), %reason, "session closed");
                     connection.handle_close(reason);
-                    self.state().turn = Turn::Over;
+                    let mut state = self.state();
+                    state.turn = Turn::Over;
+                    state.application_deadline = None;
                     return;
                 }
                 None if is_due => (),
@@ -312,7 +329,7 @@ impl Inner {
         let deadline = connection.deadline();
         let mut state = self.state();
         state.application_deadline = deadline;
-        if state.machine.has_events() {
+        if state.has_work() {
             return Some(connection);
         }
         state.turn = Turn::Free(connection);
@@ -360,7 +377,7 @@ impl Inner {
 
 impl State {
     fn has_work(&self) -> bool {
-        self.machine.has_events() || self.application_deadline.is_some_and(|at| at <= now())
+        self.machine.has_events() || self.application_is_due
     }
 
     /// Registers or forgets the waker of one party.

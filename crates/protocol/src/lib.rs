@@ -2,6 +2,9 @@
 //! deadlines come out. There is no socket, clock, thread, lock or random source in this crate, so
 //! that every rule of the protocol can be tested without a port and without a sleep.
 //!
+//! What goes over the wire is described in `docs/protocol`, in samples that a test of this crate
+//! checks; `docs/deviations.md` says where it differs from the reference, and why.
+//!
 //! * [`engine`] is Engine.IO: packets, payloads of the polling transport, the request checks, and
 //!   the state machines of a session, one for each end.
 //! * [`socket`] is Socket.IO on top of it: packets with namespaces, acknowledgements and binary

@@ -538,7 +538,8 @@ impl Socket {
         };
         let called = Event::new(&event.name, &event.payload, ack);
         let running = call_all(&context, &listeners, &event.name, &called);
-        if listeners.iter().flatten().flat_map(|listeners| listeners.iter()).any(Listener::is_over) {
+        if listeners.iter().flatten().flat_map(|listeners| listeners.iter()).any(Listener::is_over)
+        {
             self.0.namespace.forget_over(&event.name);
             let removed = self.state().listeners.remove_over(&event.name);
             drop(removed);

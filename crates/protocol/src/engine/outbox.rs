@@ -47,7 +47,10 @@ impl Outbox {
     }
 
     /// Puts a control packet before all data, so many times.
-    pub(super) fn push_in_front(&mut self, packet: Outgoing, times: usize) {
+    pub(super) fn push_in_front(&mut self, now: Instant, packet: &Outgoing, times: usize) {
+        if self.waiting_bytes() == 0 {
+            self.progress_at = now;
+        }
         self.queued_bytes += packet.bytes().len() * times;
         (0..times).for_each(|_| self.packets.push_front(packet.clone()));
     }

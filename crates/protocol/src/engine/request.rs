@@ -1,4 +1,5 @@
 //! Whether an HTTP request may do what it asks for: the checks, in their order, and the refusals.
+//! See "Requests" in `docs/protocol/engine-io.md`.
 
 use super::{Transport, Transports};
 

@@ -1,4 +1,5 @@
-//! One session, server side: from the handshake over the upgrade to its end.
+//! One session, server side: from the handshake over the upgrade to its end. What that looks like
+//! on the wire, and when, is in `docs/protocol/engine-io.md`.
 
 use std::{
     collections::VecDeque,
@@ -156,7 +157,8 @@ pub enum WebSocketState {
     Cut,
 }
 
-/// How long a session that this end closed waits for a poll that takes the news.
+/// How long a session that this end closed waits for a poll that takes the news, if a peer that
+/// has gone is not found out earlier by the time of a heartbeat.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a poll is released while a WebSocket takes the session over.
@@ -356,7 +358,7 @@ impl Session {
             Input::WebSocketFailed(id) => {
                 self.websocket_ended(now, id, CloseReason::TransportError)
             }
-            Input::Close => self.close(now),
+            Input::Close => self.close(now, config),
             Input::Tick => self.tick(now, config),
         }
     }
@@ -613,7 +615,7 @@ impl Session {
             self.answers.extend(poll.take().map(|poll| (poll, close)));
             // A client in a hurry may not have its answers to the probe yet; they come first.
             if let Some(Candidate { probe: Probe::Answering { probes, .. }, .. }) = candidate {
-                self.outbox.push_in_front(Outgoing::PONG_PROBE, *probes);
+                self.outbox.push_in_front(now, &Outgoing::PONG_PROBE, *probes);
             }
             self.phase = Phase::WebSocket(id);
             self.events.push_back(Event::Upgraded);
@@ -654,7 +656,7 @@ impl Session {
     }
 
     /// The application closes.
-    fn close(&mut self, now: Instant) {
+    fn close(&mut self, now: Instant, config: &Config) {
         match self.phase {
             Phase::Polling { poll: Some(_), .. } if self.outbox.is_empty() => {
                 self.end(now, CloseReason::ForcedClose);
@@ -666,7 +668,8 @@ impl Session {
                     .filter(|candidate| matches!(candidate.probe, Probe::Answered { .. }))
                     .map(|candidate| candidate.id);
                 self.release_post();
-                self.phase = Phase::Closing { until: now + CLOSE_TIMEOUT, candidate };
+                let timeout = CLOSE_TIMEOUT.min(config.ping_interval + config.ping_timeout);
+                self.phase = Phase::Closing { until: now + timeout, candidate };
                 if let Some(poll) = poll {
                     let payload = self.take_payload(now);
                     self.answers.push((poll, payload));

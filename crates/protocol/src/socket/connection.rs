@@ -1,4 +1,5 @@
-//! One connection's namespaces, server side.
+//! One connection's namespaces, server side. See "Joining" and "Leaving" in
+//! `docs/protocol/socket-io.md`.
 
 use std::time::{Duration, Instant};
 

@@ -1188,3 +1188,14 @@ fn the_reasons_have_the_texts_of_the_reference() {
         assert_eq!(reason.to_string(), text);
     }
 }
+
+#[test]
+fn a_client_in_a_hurry_is_not_slow_at_once() {
+    let mut rig = Rig::polling();
+    let bound = rig.config.max_waiting_bytes;
+    rig.at(secs(20)).handle(Input::WebSocketOpened(WS));
+    rig.say(WS, "2probe");
+    rig.say(WS, "5");
+    rig.send_bytes(bound + 1);
+    assert!(rig.session.is_open());
+}

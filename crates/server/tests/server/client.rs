@@ -87,17 +87,8 @@ impl Client {
         headers: &str,
     ) -> Result<Self, Response> {
         let mut stream = TcpStream::connect(addr).await.expect("somebody listens");
-        let request = format!(
-            "GET {target} HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
-        );
+        let request = upgrade_to(addr, target, headers);
         stream.write_all(request.as_bytes()).await.expect("the server reads");
-        Self::upgraded(stream).await
-    }
-
-    /// Reads the answer to a request for a WebSocket.
-    pub(crate) async fn upgraded(mut stream: TcpStream) -> Result<Self, Response> {
         let mut unread = BytesMut::new();
         let head = read_head(&mut stream, &mut unread).await;
         if !head.starts_with("HTTP/1.1 101 ") {
@@ -189,6 +180,19 @@ impl Client {
         self.send_frame(Opcode::Close, &[]).await;
         while !matches!(self.next().await, Frame::End) {}
     }
+}
+
+/// A request for a WebSocket that opens a session.
+pub(crate) fn upgrade_request(addr: SocketAddr) -> String {
+    upgrade_to(addr, WEBSOCKET, "")
+}
+
+fn upgrade_to(addr: SocketAddr, target: &str, headers: &str) -> String {
+    format!(
+        "GET {target} HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+    )
 }
 
 /// A session on long-polling. Each request has a connection of its own.

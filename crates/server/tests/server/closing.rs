@@ -3,7 +3,10 @@
 use std::{collections::HashSet, net::SocketAddr};
 
 use sockeye::{DisconnectReason, Server, Socket};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
     channel,
@@ -94,23 +97,25 @@ async fn a_server_that_closes_takes_no_new_sessions() {
 
 #[tokio::test]
 async fn a_websocket_that_is_on_its_way_in_is_not_let_in_while_the_server_closes() {
-    let (io, addr) = serve(Server::builder()).await;
-    let mut upgrades = Vec::new();
-    for _ in 0..8 {
-        upgrades.push(tokio::spawn(Client::try_open(addr, "")));
-    }
-    // Some requests have been read, and none of the sessions may outlive the server.
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
-    let clients = async {
-        for upgrade in upgrades {
-            // A connection that is closed before its handshake is as good as one refused.
-            let _ = upgrade.await;
+    // The server is closed at every point of the way once.
+    for steps in 0..300 {
+        let (io, addr) = serve(Server::builder()).await;
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(crate::client::upgrade_request(addr).as_bytes()).await.unwrap();
+        for _ in 0..steps {
+            tokio::task::yield_now().await;
         }
-    };
-    tokio::join!(io.close(), clients);
-    eventually("the sessions' end", || io.counts().sessions == 0).await;
+        let client = async {
+            let mut answer = vec![];
+            // The connection ends, whatever was said on it before.
+            let _ = within("the connection's end", stream.read_to_end(&mut answer)).await;
+            drop(stream);
+            answer
+        };
+        let ((), answer) = tokio::join!(io.close(), client);
+        let answer = String::from_utf8_lossy(&answer);
+        eventually(&format!("the session's end: {answer}"), || io.counts().sessions == 0).await;
+    }
 }
 
 #[tokio::test]

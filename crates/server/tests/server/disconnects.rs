@@ -149,7 +149,8 @@ async fn forced_close_when_what_comes_is_no_packet_of_socket_io() {
 async fn forced_server_close_when_a_packet_is_not_allowed_at_its_place() {
     let (io, addr) = serve(Server::builder()).await;
     let mut reasons = reasons(&io);
-    for message in ["40", r#"42/other,["e"]"#, "43/other,0[]", r#"44{"message":"no"}"#, "41/other,"] {
+    for message in ["40", r#"42/other,["e"]"#, "43/other,0[]", r#"44{"message":"no"}"#, "41/other,"]
+    {
         let mut client = Client::connect(addr).await;
         client.send(message).await;
         client.expect_close(None).await;

@@ -149,5 +149,8 @@ async fn an_emit_that_fails_is_logged() {
     let (io, _addr) = serve(Server::builder()).await;
     io.emit("connect", ());
     let [line] = &log.lines()[..] else { panic!("one line: {:?}", log.lines()) };
-    assert!(line.contains("ERROR") && line.contains("\"connect\" is a reserved event name"), "{line}");
+    assert!(
+        line.contains("ERROR") && line.contains("\"connect\" is a reserved event name"),
+        "{line}"
+    );
 }
