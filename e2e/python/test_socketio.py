@@ -165,7 +165,7 @@ class WithThreads(unittest.TestCase):
 
     @over_all_transports
     def test_several_namespaces(self, mode):
-        names = ["/", "/chat", "/dyn-5"]
+        names = ["/", "/chat", "/lag"]
         peer = self.peer(mode, namespaces=names)
         self.assertEqual(len({peer.client.get_sid(name) for name in names}), 3)
         for name in names:

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
     header::{
@@ -131,15 +131,11 @@ impl Engine {
             Err(refusal) => return refuse(&refusal, upgrade),
         };
         match (wanted, session, on_upgrade) {
-            (Wanted::Session(_), ..) if *self.0.closing.borrow() => {
-                refuse(&Refusal::Forbidden("Server shutting down".to_owned()), upgrade)
-            }
-            (Wanted::Session(_), ..) if self.is_full() => {
-                refuse(&Refusal::Forbidden("Too many connections".to_owned()), upgrade)
-            }
             (Wanted::Session(Transport::Polling), ..) => {
-                let session = self.open(parts, query, Transport::Polling);
-                polling::get(session).await
+                match self.open(parts, query, Transport::Polling) {
+                    Ok(session) => polling::get(session).await,
+                    Err(refusal) => refuse(&refusal, upgrade),
+                }
             }
             (Wanted::Polling, Some(session), _) => match method {
                 Method::Get => polling::poll(session).await,
@@ -147,26 +143,21 @@ impl Engine {
                 Method::Other => status(StatusCode::INTERNAL_SERVER_ERROR),
             },
             (Wanted::Session(Transport::WebSocket), _, Some(on_upgrade)) => {
-                let engine = self.clone();
-                switch_protocols(&parts.clone(), on_upgrade, move |io| {
-                    let session = engine.open(parts, query, Transport::WebSocket);
-                    websocket::Driver::new(session, WebSocketId(0), io)
+                switch_protocols(&parts.clone(), on_upgrade, || {
+                    let session = self.open(parts, query, Transport::WebSocket)?;
+                    Ok((session, WebSocketId(0)))
                 })
             }
             (Wanted::Upgrade, Some(session), Some(on_upgrade)) => {
-                switch_protocols(&parts, on_upgrade, move |io| {
+                switch_protocols(&parts, on_upgrade, || {
                     let id = WebSocketId(session.next_id());
                     session.handle(Input::WebSocketOpened(id));
-                    websocket::Driver::new(session, id, io)
+                    Ok((session, id))
                 })
             }
             // The checks let nothing else through.
             _ => refuse(&Refusal::BadRequest, upgrade),
         }
-    }
-
-    fn is_full(&self) -> bool {
-        self.sessions_count() >= self.0.config.max_connections
     }
 
     fn check_origin(&self, headers: &HeaderMap, upgrade: bool) -> Result<(), Refusal> {
@@ -186,7 +177,12 @@ impl Engine {
         })
     }
 
-    fn open(&self, parts: Parts, query: Query, transport: Transport) -> Arc<Inner> {
+    fn open(
+        &self,
+        parts: Parts,
+        query: Query,
+        transport: Transport,
+    ) -> Result<Arc<Inner>, Refusal> {
         let mut bits = [0; 15];
         getrandom::fill(&mut bits).expect("the operating system has random bits");
         let handshake = Handshake::new(parts, query);
@@ -194,11 +190,12 @@ impl Engine {
     }
 }
 
-/// Answers 101 and runs the WebSocket once the connection is free for it.
+/// Answers 101 and runs the WebSocket once the connection is free for it. The session knows of it
+/// at once, so that it counts and can be closed from now on.
 fn switch_protocols(
     parts: &Parts,
     on_upgrade: OnUpgrade,
-    open: impl FnOnce((websocket::Io, BytesMut)) -> websocket::Driver + Send + 'static,
+    open: impl FnOnce() -> Result<(Arc<Inner>, WebSocketId), Refusal>,
 ) -> Answer {
     let accept = match handshake::accept(&parts.method, parts.version, &parts.headers) {
         Ok(accept) => accept,
@@ -208,11 +205,18 @@ fn switch_protocols(
         Ok(protocol) => protocol,
         Err(()) => return plain(StatusCode::BAD_REQUEST, "Invalid Sec-WebSocket-Protocol header"),
     };
+    let (session, id) = match open() {
+        Ok(opened) => opened,
+        Err(refusal) => return refuse(&refusal, true),
+    };
     tokio::spawn(async move {
         match on_upgrade.await {
-            Ok(upgraded) => open(websocket::Io::new(upgraded)).await,
+            Ok(upgraded) => {
+                websocket::Driver::new(session, id, websocket::Io::new(upgraded)).await;
+            }
             Err(error) => {
-                tracing::debug!(%error, "a connection was lost before it was a WebSocket")
+                tracing::debug!(%error, "a connection was lost before it was a WebSocket");
+                session.handle(Input::WebSocketFailed(id));
             }
         }
     });

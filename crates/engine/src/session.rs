@@ -11,7 +11,7 @@ use std::{
 use sockeye_protocol::{
     Sid,
     engine::{
-        self, CloseReason, Event, Input, Message, Outgoing, RequestId, Response, Transport,
+        self, CloseReason, Event, Input, Message, Outgoing, Refusal, RequestId, Response, Transport,
         WebSocketId, WebSocketState,
     },
 };
@@ -138,13 +138,14 @@ enum Turn {
 }
 
 impl Inner {
-    /// Opens a session that the request `handshake` asked for and makes it known.
+    /// Opens a session that the request `handshake` asked for and makes it known, unless there are
+    /// enough or the engine is closing.
     pub(crate) fn open(
         shared: &Arc<Shared>,
         sid: Sid,
         handshake: Handshake,
         transport: Transport,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>, Refusal> {
         let config = &shared.config;
         let open = sockeye_protocol::engine::Handshake {
             sid,
@@ -179,12 +180,23 @@ impl Inner {
                 next_id: 1,
             }),
         });
-        shared.sessions().insert(sid, session.clone());
+        {
+            // `close` looks at the sessions when it has said so, thus it meets every one that does
+            // not see this.
+            let mut sessions = shared.sessions();
+            if *shared.closing.borrow() {
+                return Err(Refusal::Forbidden("Server shutting down".to_owned()));
+            }
+            if sessions.len() >= config.max_connections {
+                return Err(Refusal::Forbidden("Too many connections".to_owned()));
+            }
+            sessions.insert(sid, session.clone());
+        }
         tracing::debug!(sid = %SidDigest(sid), %transport, "session opened");
         let connection = shared.application.open(&Session(session.clone()));
         session.yield_turn(connection);
         session.run_turn();
-        session
+        Ok(session)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

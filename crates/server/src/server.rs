@@ -9,7 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -45,6 +45,9 @@ pub(crate) struct Core {
     runtime: OnceLock<Handle>,
     /// Sockets that have not been dropped, connected or not.
     pub(crate) sockets: AtomicUsize,
+    /// Sockets that may still call handlers.
+    pub(crate) handling: AtomicUsize,
+    is_closed: AtomicBool,
 }
 
 /// How much a server holds at the moment.
@@ -95,6 +98,8 @@ impl Server {
             options: builder.options,
             runtime: OnceLock::new(),
             sockets: AtomicUsize::new(0),
+            handling: AtomicUsize::new(0),
+            is_closed: AtomicBool::new(false),
         });
         let main = Namespace::new("/", core.clone());
         let namespaces = RwLock::new(HashMap::from([("/".into(), main.clone())]));
@@ -220,8 +225,8 @@ impl Server {
             }
         }
         self.engine.close().await;
-        // Handlers that hold the server would keep it alive for ever.
-        self.shared.namespaces().iter().for_each(Namespace::forget_handlers);
+        self.shared.core.is_closed.store(true, Ordering::SeqCst);
+        self.shared.forget_handlers_at_last();
     }
 }
 
@@ -230,6 +235,22 @@ impl Shared {
     pub(crate) fn namespace(&self, name: &str) -> Option<Namespace> {
         let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
         namespaces.get(name).cloned()
+    }
+
+    /// A socket calls no handler any more.
+    pub(crate) fn handle_release(&self) {
+        self.core.handling.fetch_sub(1, Ordering::SeqCst);
+        self.forget_handlers_at_last();
+    }
+
+    /// Forgets all handlers when the server is closed and the last socket has said farewell.
+    /// Handlers that hold the server would keep it alive for ever.
+    fn forget_handlers_at_last(&self) {
+        let is_over = self.core.is_closed.load(Ordering::SeqCst)
+            && self.core.handling.load(Ordering::SeqCst) == 0;
+        if is_over {
+            self.namespaces().iter().for_each(Namespace::forget_handlers);
+        }
     }
 
     fn namespaces(&self) -> Vec<Namespace> {

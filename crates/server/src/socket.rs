@@ -64,8 +64,18 @@ struct State {
     inbox: Inbox,
     acks: PendingAcks,
     data: Value,
-    /// Whether the handlers of the end have returned.
-    is_parted: bool,
+    end: End,
+}
+
+/// How far a socket's end has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The handlers of the end have not returned.
+    Ahead,
+    /// They have; events that came before may still be handled.
+    Parted,
+    /// No handler is called any more.
+    Released,
 }
 
 /// A socket would be in more rooms than `max_rooms` allows.
@@ -80,6 +90,7 @@ impl Socket {
         let mut bits = [0; 15];
         getrandom::fill(&mut bits).expect("the operating system has random bits");
         namespace.core().sockets.fetch_add(1, Ordering::Relaxed);
+        namespace.core().handling.fetch_add(1, Ordering::SeqCst);
         Self(Arc::new(Inner {
             id: Sid::from_random(bits),
             namespace,
@@ -94,7 +105,7 @@ impl Socket {
                 inbox: Inbox::default(),
                 acks: PendingAcks::default(),
                 data: Value::Null,
-                is_parted: false,
+                end: End::Ahead,
             }),
             extensions: Extensions::default(),
         }))
@@ -203,11 +214,11 @@ impl Socket {
     fn add(&self, event: &str, listener: Listener) -> ListenerId {
         let id = listener.id();
         let mut state = self.state();
-        if state.is_parted {
+        if state.end == End::Ahead {
+            state.listeners.add(event, listener);
+        } else {
             // It would never be called, and could keep its own socket alive.
             drop(state);
-        } else {
-            state.listeners.add(event, listener);
         }
         id
     }
@@ -627,26 +638,30 @@ impl Socket {
     }
 
     fn finish_farewell(&self) {
-        self.state().is_parted = true;
+        self.state().end = End::Parted;
         self.release();
     }
 
     /// Lets go of what belongs to the socket, once it is gone and its last handler has returned.
     /// What handlers have captured, the socket itself perhaps, is dropped here.
     fn release(&self) {
-        let released = {
+        let (before, released) = {
             let mut state = self.state();
-            if !state.is_parted || !state.inbox.is_idle() {
+            if state.end == End::Ahead || !state.inbox.is_idle() {
                 return;
             }
-            (
+            let released = (
                 std::mem::take(&mut state.listeners),
                 std::mem::take(&mut state.data),
                 std::mem::take(&mut state.rooms),
-            )
+            );
+            (std::mem::replace(&mut state.end, End::Released), released)
         };
         drop(released);
         self.0.extensions.clear();
+        if before != End::Released {
+            self.0.client.shared.handle_release();
+        }
     }
 
     fn set_standing(&self, state: &mut State, standing: Standing) {
