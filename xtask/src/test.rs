@@ -50,7 +50,15 @@ const STEPS: [Step; 12] = [
         needs: &[],
         tools: &[Tool::Clippy],
         run: |runner| {
-            let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+            let arguments = [
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--all-features",
+                "--",
+                "-D",
+                "warnings",
+            ];
             runner.run(&mut runner.cargo(&arguments))
         },
     },
@@ -61,7 +69,7 @@ const STEPS: [Step; 12] = [
         needs: &[],
         tools: &[],
         run: |runner| {
-            let mut doc = runner.cargo(&["doc", "--workspace", "--no-deps"]);
+            let mut doc = runner.cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
             runner.run(doc.env("RUSTDOCFLAGS", "-Dwarnings"))
         },
     },
@@ -71,7 +79,7 @@ const STEPS: [Step; 12] = [
         part: Part::Rust,
         needs: &[],
         tools: &[],
-        run: |runner| runner.run(&mut runner.cargo(&["test", "--workspace"])),
+        run: |runner| runner.run(&mut runner.cargo(&["test", "--workspace", "--all-features"])),
     },
     Step {
         name: "npm",

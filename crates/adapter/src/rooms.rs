@@ -206,11 +206,15 @@ mod tests {
                     }
                     Step::Join(id, name) => {
                         rooms.join(sid(id), &room(&name.to_string()));
-                        model.entry(id).and_modify(|joined| drop(joined.insert(name)));
+                        model.entry(id).and_modify(|joined| {
+                            joined.insert(name);
+                        });
                     }
                     Step::Leave(id, name) => {
                         rooms.leave(sid(id), &name.to_string());
-                        model.entry(id).and_modify(|joined| drop(joined.remove(&name)));
+                        model.entry(id).and_modify(|joined| {
+                            joined.remove(&name);
+                        });
                     }
                 }
             }

@@ -5,7 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use http::{Extensions, HeaderMap, Uri, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
 use sockeye_protocol::engine::Query;
 
 /// The address of the peer, as an extension of a request. Where the engine itself listens it puts
@@ -25,8 +25,13 @@ pub struct Handshake {
 
 impl Handshake {
     pub(crate) fn new(parts: Parts, query: Query) -> Self {
-        let Parts { uri, headers, extensions, .. } = parts;
-        Self { uri, headers, query, extensions, time: SystemTime::now() }
+        Self {
+            uri: to_owned_uri(&parts.uri),
+            headers: to_owned_headers(&parts.headers),
+            query,
+            extensions: parts.extensions,
+            time: SystemTime::now(),
+        }
     }
 
     /// The path and query of the request.
@@ -74,4 +79,23 @@ impl Handshake {
     pub fn is_secure(&self) -> bool {
         self.uri.scheme() == Some(&http::uri::Scheme::HTTPS)
     }
+}
+
+/// What hyper parses shares the buffer it was read into, 8 KiB and more. A handshake lives as long
+/// as its session and must not keep that alive, so it is copied.
+fn to_owned_headers(headers: &HeaderMap) -> HeaderMap {
+    let mut copies = HeaderMap::with_capacity(headers.keys_len());
+    for (name, value) in headers {
+        let copy = HeaderValue::from_bytes(value.as_bytes()).expect("it was a value before");
+        copies.append(to_owned_name(name), copy);
+    }
+    copies
+}
+
+fn to_owned_name(name: &HeaderName) -> HeaderName {
+    HeaderName::from_bytes(name.as_str().as_bytes()).expect("it was a name before")
+}
+
+fn to_owned_uri(uri: &Uri) -> Uri {
+    uri.to_string().parse().expect("it was a URI before")
 }

@@ -11,8 +11,8 @@ use std::{
 use sockeye_protocol::{
     Sid,
     engine::{
-        self, CloseReason, Event, Input, Message, Outgoing, Refusal, RequestId, Response, Transport,
-        WebSocketId, WebSocketState,
+        self, CloseReason, Event, Input, Message, Outgoing, Refusal, RequestId, Response,
+        Transport, WebSocketId, WebSocketState,
     },
 };
 use tokio::{runtime::Handle, sync::watch};

@@ -86,7 +86,7 @@ impl Driver {
         // Frames may have come right behind the handshake.
         let mut unread = std::mem::take(&mut driver.unread);
         driver.receive(&mut unread);
-        driver.unread = unread;
+        driver.unread = keep(&unread);
         driver
     }
 
@@ -166,7 +166,7 @@ impl Driver {
             return read;
         }
         if !buffer.is_empty() {
-            self.unread = BytesMut::from(&buffer[..]);
+            self.unread = keep(&buffer);
             buffer.clear();
         }
         if is_shared {
@@ -218,6 +218,11 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.session.shared.websockets.send_modify(|count| *count -= 1);
     }
+}
+
+/// A copy of what is left, which is little, instead of the large buffer that it was read into.
+fn keep(rest: &[u8]) -> BytesMut {
+    if rest.is_empty() { BytesMut::new() } else { BytesMut::from(rest) }
 }
 
 /// Why reading and writing are over.

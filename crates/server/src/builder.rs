@@ -132,6 +132,13 @@ impl ServerBuilder {
         self
     }
 
+    /// How long the attachments of a packet may take to arrive. Default 60 s. After that the
+    /// connection is closed.
+    pub fn attachment_timeout(mut self, timeout: Duration) -> Self {
+        self.options.limits.attachment_timeout = timeout;
+        self
+    }
+
     /// How deep arrays and objects may nest in a payload. Default 64, at most 128. Deeper ones
     /// close the connection.
     pub fn max_depth(mut self, depth: usize) -> Self {
@@ -158,7 +165,8 @@ impl ServerBuilder {
     }
 
     /// How many bytes of events may wait for a socket's handlers. Default 4 MiB. A client whose
-    /// events exceed that is disconnected with `event backlog`.
+    /// events exceed that is disconnected with `event backlog`. An event counts with what it takes
+    /// to keep it, some 100 bytes more than its text and attachments.
     pub fn max_backlog_bytes(mut self, bytes: usize) -> Self {
         self.options.max_backlog_bytes = bytes;
         self
@@ -236,8 +244,12 @@ impl ServerBuilder {
             let depth = self.options.limits.max_depth;
             return Err(BuildError(format!("max_depth of {depth} levels is over 128 levels")));
         }
-        if self.options.connect_timeout.is_zero() {
-            return Err(BuildError("connect_timeout is zero".to_owned()));
+        let durations = [
+            ("connect_timeout", self.options.connect_timeout),
+            ("attachment_timeout", self.options.limits.attachment_timeout),
+        ];
+        if let Some((name, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
+            return Err(BuildError(format!("{name} is zero")));
         }
         Ok(Server::new(self))
     }

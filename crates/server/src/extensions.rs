@@ -13,32 +13,40 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// extensions.insert(User("ann".into()));
 /// assert_eq!(extensions.get::<User>(), Some(User("ann".into())));
 /// ```
-#[derive(Debug, Default)]
-pub struct Extensions(Mutex<http::Extensions>);
+#[derive(Debug)]
+pub struct Extensions(Mutex<Option<http::Extensions>>);
+
+impl Default for Extensions {
+    fn default() -> Self {
+        Self(Mutex::new(Some(http::Extensions::new())))
+    }
+}
 
 impl Extensions {
-    /// Puts a value in; the one that was there.
+    /// Puts a value in; the one that was there. Once the socket is gone, and its last handler has
+    /// returned, the value is dropped instead: it could keep its own socket alive.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        self.lock().insert(value)
+        self.lock().as_mut()?.insert(value)
     }
 
     /// A copy of the value of this type.
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.lock().get::<T>().cloned()
+        self.lock().as_ref()?.get::<T>().cloned()
     }
 
     /// Takes the value of this type out.
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.lock().remove()
+        self.lock().as_mut()?.remove()
     }
 
-    pub(crate) fn clear(&self) {
+    /// Drops all values, and those to come.
+    pub(crate) fn close(&self) {
         // What is dropped may come back here, so it is dropped with the lock released.
-        let values = std::mem::take(&mut *self.lock());
+        let values = self.lock().take();
         drop(values);
     }
 
-    fn lock(&self) -> MutexGuard<'_, http::Extensions> {
+    fn lock(&self) -> MutexGuard<'_, Option<http::Extensions>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

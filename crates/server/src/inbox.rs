@@ -29,9 +29,12 @@ pub(crate) enum Kind {
 }
 
 impl Incoming {
+    /// What it takes to keep it. Without what surrounds them, many tiny events would take a multiple
+    /// of the bound.
     fn bytes(&self) -> usize {
-        let attachments: usize = self.payload.attachments.iter().map(bytes::Bytes::len).sum();
-        self.name.len() + self.payload.json.len() + attachments
+        let attachments = self.payload.attachments.iter();
+        let attachments: usize = attachments.map(|bytes| size_of_val(bytes) + bytes.len()).sum();
+        size_of_val(self) + self.name.len() + self.payload.json.len() + attachments
     }
 
     /// What waits for long must not keep the buffer alive that it was received in.

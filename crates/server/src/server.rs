@@ -221,7 +221,7 @@ impl Server {
     pub async fn close(&self) {
         for namespace in self.shared.namespaces() {
             for socket in namespace.sockets() {
-                socket.end_elsewhere(DisconnectReason::ServerShuttingDown);
+                socket.end_elsewhere(DisconnectReason::ServerShuttingDown, None);
             }
         }
         self.engine.close().await;

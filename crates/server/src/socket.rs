@@ -392,8 +392,8 @@ impl Socket {
     /// Sends the client out of this namespace, after what was emitted before. It does not come
     /// back by itself. Its other namespaces and its connection stay.
     pub fn disconnect(&self) {
-        self.send(&socket::disconnect(self.0.namespace.name()));
-        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect);
+        let farewell = socket::disconnect(self.0.namespace.name());
+        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, Some(&farewell));
     }
 
     /// Sends the client out of all namespaces and closes its connection, after what was emitted
@@ -484,8 +484,8 @@ impl Socket {
     }
 
     fn refuse(&self, error: &ConnectError) {
-        self.send(&error.encode(self.0.namespace.name()));
-        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect);
+        let refusal = error.encode(self.0.namespace.name());
+        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, Some(&refusal));
     }
 
     /// An event has come; false if too many wait already.
@@ -574,7 +574,7 @@ impl Socket {
 
     /// The socket is gone, found out by the connection: its handlers are called here.
     pub(crate) fn end(&self, reason: DisconnectReason) {
-        if self.part(reason) {
+        if self.part(reason, None) {
             let running = self.say_farewell(reason);
             if running.is_done() {
                 self.finish_farewell();
@@ -589,9 +589,9 @@ impl Socket {
     }
 
     /// The socket is gone by the application's doing, which may hold locks of its own: its handlers
-    /// are called by another task.
-    pub(crate) fn end_elsewhere(&self, reason: DisconnectReason) {
-        if self.part(reason) {
+    /// are called by another task. `farewell` is the last that the client gets.
+    pub(crate) fn end_elsewhere(&self, reason: DisconnectReason, farewell: Option<&EncodedPacket>) {
+        if self.part(reason, farewell) {
             let socket = self.clone();
             self.core().spawn(async move {
                 socket.say_farewell(reason).finish(&socket).await;
@@ -601,12 +601,16 @@ impl Socket {
     }
 
     /// Takes the socket out of everything at once. Whether its handlers are to be told.
-    fn part(&self, reason: DisconnectReason) -> bool {
+    fn part(&self, reason: DisconnectReason, farewell: Option<&EncodedPacket>) -> bool {
         let (was_connected, acks) = {
             let mut state = self.state();
             let standing = state.standing;
             if is_over(standing) {
                 return false;
+            }
+            // Under the lock, so that the client is never told before it is told that it is in.
+            if let Some(farewell) = farewell {
+                self.0.client.session.send(farewell.packets());
             }
             let was_connected = standing == Standing::Connected;
             let left = if was_connected { Standing::Gone } else { Standing::Refused };
@@ -658,7 +662,7 @@ impl Socket {
             (std::mem::replace(&mut state.end, End::Released), released)
         };
         drop(released);
-        self.0.extensions.clear();
+        self.0.extensions.close();
         if before != End::Released {
             self.0.client.shared.handle_release();
         }

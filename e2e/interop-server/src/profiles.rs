@@ -211,7 +211,7 @@ fn full_events(namespace: &Namespace) {
     // Beyond the contract: how a handler can go wrong.
     namespace.on("panic", || -> () { panic!("as asked") });
     namespace.on("typed", |text: String, number: i64| (text, number));
-    namespace.on("forever", || std::future::pending::<()>());
+    namespace.on("forever", std::future::pending::<()>);
 }
 
 // --- rooms ---

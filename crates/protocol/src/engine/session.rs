@@ -353,10 +353,10 @@ impl Session {
                 self.websocket_message(now, config, id, message);
             }
             Input::WebSocketClosed(id) => {
-                self.websocket_ended(now, id, CloseReason::TransportClose)
+                self.websocket_ended(now, id, CloseReason::TransportClose);
             }
             Input::WebSocketFailed(id) => {
-                self.websocket_ended(now, id, CloseReason::TransportError)
+                self.websocket_ended(now, id, CloseReason::TransportError);
             }
             Input::Close => self.close(now, config),
             Input::Tick => self.tick(now, config),

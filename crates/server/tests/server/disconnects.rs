@@ -210,7 +210,7 @@ async fn server_shutting_down_when_the_server_is_closed() {
 
 #[tokio::test]
 async fn event_backlog_when_more_events_wait_than_max_backlog_bytes() {
-    let (io, addr) = serve(Server::builder().max_backlog_bytes(1000)).await;
+    let (io, addr) = serve(Server::builder().max_backlog_bytes(1300)).await;
     let mut reasons = reasons(&io);
     let (tell, mut told) = channel();
     let open = Arc::new(Notify::new());
@@ -235,6 +235,19 @@ async fn event_backlog_when_more_events_wait_than_max_backlog_bytes() {
         assert_eq!(told.next().await, n);
     }
     eventually("the socket's end", || io.counts().sockets == 0).await;
+}
+
+#[tokio::test]
+async fn tiny_events_count_with_what_it_takes_to_keep_them() {
+    let (io, addr) = serve(Server::builder().max_backlog_bytes(10_000)).await;
+    let mut reasons = reasons(&io);
+    io.on("e", std::future::pending::<()>);
+    let mut client = Client::connect(addr).await;
+    for _ in 0..100 {
+        client.send(r#"42["e"]"#).await;
+    }
+    client.expect_close(None).await;
+    assert_eq!(reasons.next().await, DisconnectReason::EventBacklog);
 }
 
 #[tokio::test]
@@ -305,6 +318,25 @@ async fn the_handlers_of_namespace_and_socket_are_told_the_reason_once() {
     client.close().await;
     eventually("the session's end", || io.counts().sessions == 0).await;
     assert!(told.rest().is_empty());
+}
+
+#[tokio::test]
+async fn disconnect_is_heard_under_its_name_too() {
+    let (io, addr) = serve(Server::builder()).await;
+    let (tell, mut told) = channel();
+    let teller = tell.clone();
+    io.on("disconnect", move |reason: String| {
+        let _ = teller.send(reason);
+    });
+    io.on_connection(move |socket: Socket| {
+        let tell = tell.clone();
+        socket.on("disconnect", move |reason: DisconnectReason| {
+            let _ = tell.send(reason.to_string());
+        });
+    });
+    Client::connect(addr).await.close().await;
+    assert_eq!(told.next().await, "transport close");
+    assert_eq!(told.next().await, "transport close");
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sockeye::{
-    Ack, Counts, EmitError, EventErrorKind, EventName, Extension, Raw, Rest, Server, Socket, State,
+    Ack, Counts, DisconnectReason, EmitError, EventErrorKind, EventName, Extension, Raw, Rest,
+    Server, Socket, State,
 };
 
 use crate::{
@@ -550,7 +551,7 @@ async fn a_client_cannot_emit_the_names_of_the_library() {
     let mut reasons = crate::reasons(&io);
     let mut client = Client::connect(addr).await;
     client.send(r#"42["disconnect","forged"]"#).await;
-    assert_eq!(reasons.next().await, sockeye::DisconnectReason::ForcedClose);
+    assert_eq!(reasons.next().await, DisconnectReason::ForcedClose);
 }
 
 #[tokio::test]
@@ -566,6 +567,24 @@ async fn the_handshake_tells_headers_query_and_address() {
     client.join("/", "").await;
     client.send(r#"420["e"]"#).await;
     client.expect(r#"430["yes","4","127.0.0.1",false]"#).await;
+}
+
+#[tokio::test]
+async fn a_thread_without_a_runtime_may_emit_and_disconnect() {
+    let (io, addr) = serve(Server::builder()).await;
+    let mut reasons = crate::reasons(&io);
+    let mut sockets = crate::sockets(&io);
+    let mut client = Client::connect(addr).await;
+    let socket = sockets.next().await;
+    let thread = std::thread::spawn(move || {
+        socket.join("room");
+        io.to("room").emit("e", "from a thread");
+        socket.disconnect_all();
+    });
+    client.expect(r#"42["e","from a thread"]"#).await;
+    client.expect("41").await;
+    thread.join().unwrap();
+    assert_eq!(reasons.next().await, DisconnectReason::ServerNamespaceDisconnect);
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ async fn a_socket_captured_by_its_own_handlers_goes_with_its_client() {
         let [first, second] = [guards.guard("a handler"), guards.guard("the last handler")];
         socket.on("e", move || {
             let _captured = &first;
-            one.emit("heard", ())
+            one.emit("heard", ());
         });
         socket.on_disconnect(move || {
             let _captured = &second;
@@ -90,7 +90,7 @@ async fn a_socket_kept_in_a_map_keeps_its_id_and_handshake_and_nothing_else() {
         users.lock().unwrap().insert(socket.id(), socket);
     });
     let client = Client::try_open(addr, "X-Test: kept\r\n").await;
-    let mut client = client.ok().expect("it is let in");
+    let mut client = client.expect("it is let in");
     let id = client.join("/", "").await;
     client.close().await;
     assert_eq!(dropped.next().await, "an extension");
@@ -319,6 +319,53 @@ async fn the_state_goes_with_the_server() {
     tokio::join!(io.close(), client.close());
     drop(io);
     assert_eq!(dropped.next().await, "state");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_locks_up_when_many_threads_do_everything_at_once() {
+    let (io, addr) = serve(Server::builder()).await;
+    io.middleware(|socket: Socket| async move {
+        socket.join("all");
+        tokio::task::yield_now().await;
+        Ok::<(), String>(())
+    });
+    io.on("e", |io: Server, socket: Socket, n: usize| async move {
+        socket.join([format!("room {}", n % 5), "all".to_owned()]);
+        io.to(format!("room {}", n % 3)).except("nobody").emit("e", n);
+        tokio::task::yield_now().await;
+        socket.leave("all");
+        socket.once("e", |socket: Socket| drop(socket.rooms()));
+        let asked: Vec<_> = io.sockets().iter().map(|s| s.emit_with_ack::<u8>("q", n)).collect();
+        tokio::task::yield_now().await;
+        drop(asked);
+        match n % 7 {
+            0 => socket.disconnect(),
+            1 => socket.disconnect_all(),
+            2 => io.sockets().iter().take(1).for_each(Socket::disconnect_all),
+            _ => (),
+        }
+    });
+    io.on_disconnect(|socket: Socket| socket.broadcast().emit("left", socket.rooms().len()));
+    let clients = (0..8).map(|_| {
+        tokio::spawn(async move {
+            for round in 0..5 {
+                let mut client = Client::open(addr).await;
+                client.send("40").await;
+                while !client.text().await.starts_with("40{") {}
+                for n in 0..20 {
+                    client.send(&format!(r#"42["e",{}]"#, round * 31 + n)).await;
+                }
+                // Until it is sent away, or everything has been said.
+                client.send("41").await;
+                client.close().await;
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+    all_is_gone(&io).await;
+    crate::client::within("the end", io.close()).await;
 }
 
 #[tokio::test]

@@ -273,7 +273,7 @@ async fn what_a_middleware_registers_and_keeps_is_there_afterwards() {
 #[tokio::test]
 async fn an_event_before_the_answer_is_a_breach_of_the_protocol() {
     let (io, addr) = serve(Server::builder()).await;
-    io.middleware(|| std::future::pending::<Result<(), String>>());
+    io.middleware(std::future::pending::<Result<(), String>>);
     let mut client = Client::open(addr).await;
     client.send("40").await;
     client.send(r#"42["e"]"#).await;
