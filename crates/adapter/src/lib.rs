@@ -51,6 +51,17 @@ pub trait Adapter: Send + Sync + 'static {
     /// The rooms that a socket has joined, the one named by its id not among them.
     fn rooms_of(&self, id: Sid) -> Vec<Room>;
 
+    /// Whether a socket has joined a room. To be overridden where that is cheaper than to list
+    /// them all, and so is [`rooms_count`](Self::rooms_count): both are asked at every join.
+    fn is_in(&self, id: Sid, room: &str) -> bool {
+        self.rooms_of(id).iter().any(|joined| **joined == *room)
+    }
+
+    /// How many rooms a socket has joined.
+    fn rooms_count(&self, id: Sid) -> usize {
+        self.rooms_of(id).len()
+    }
+
     /// All rooms with a socket of this node in them.
     fn rooms(&self) -> Vec<Room>;
 

@@ -52,6 +52,14 @@ impl Adapter for MemoryAdapter {
         self.read().of(id).to_vec()
     }
 
+    fn is_in(&self, id: Sid, room: &str) -> bool {
+        self.read().contains(room, id)
+    }
+
+    fn rooms_count(&self, id: Sid) -> usize {
+        self.read().of(id).len()
+    }
+
     fn rooms(&self) -> Vec<Room> {
         self.read().names().cloned().collect()
     }

@@ -89,7 +89,8 @@ impl<S: Clone> Rooms<S> {
         self.members.len()
     }
 
-    fn contains(&self, room: &str, id: Sid) -> bool {
+    /// Whether a member is in a room, the one named by its id included.
+    pub fn contains(&self, room: &str, id: Sid) -> bool {
         *id == *room || self.rooms.get(room).is_some_and(|sockets| sockets.contains_key(&id))
     }
 

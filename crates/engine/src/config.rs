@@ -6,6 +6,8 @@ use sockeye_protocol::engine::{self, Transports};
 
 use crate::Cors;
 
+const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The engine's options, with the defaults of the reference where it has them.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -155,7 +157,8 @@ impl Config {
     /// # Errors
     ///
     /// If `max_waiting_bytes` is less than twice `max_payload`, a single large message would make
-    /// its receiver a slow consumer. If a duration is zero, no session could live.
+    /// its receiver a slow consumer. If a duration is zero, no session could live; if it is over
+    /// one year, it may overflow where it is added to the time of day.
     pub fn check(&self) -> Result<(), ConfigError> {
         let waiting = self.session.max_waiting_bytes;
         if waiting / 2 < self.max_payload {
@@ -177,9 +180,32 @@ impl Config {
             ("header_timeout", self.header_timeout),
             ("body_timeout", self.body_timeout),
         ];
-        match durations.iter().find(|(_, duration)| duration.is_zero()) {
-            Some((name, _)) => Err(ConfigError(format!("{name} is zero"))),
-            None => Ok(()),
+        for (name, duration) in durations {
+            if duration.is_zero() {
+                return Err(ConfigError(format!("{name} is zero")));
+            }
+            if duration > MAX_DURATION {
+                let seconds = duration.as_secs();
+                return Err(ConfigError(format!("{name} of {seconds} s is over one year")));
+            }
         }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_neither_zero_nor_for_ever() {
+        let check = |interval| {
+            let checked = Config::default().ping_interval(interval).check();
+            checked.map_err(|error| error.to_string())
+        };
+        assert_eq!(check(MAX_DURATION), Ok(()));
+        assert_eq!(check(Duration::ZERO), Err("ping_interval is zero".to_owned()));
+        let over = "ping_interval of 18446744073709551615 s is over one year";
+        assert_eq!(check(Duration::MAX), Err(over.to_owned()));
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderValue, Uri,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
         ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
@@ -41,19 +41,23 @@ enum Allowed {
 
 impl Cors {
     /// Allows one origin, written as a browser does: scheme, host, and the port unless it is the
-    /// scheme's own; no slash at the end.
+    /// scheme's own; no slash at the end. `*` is [`any`](Self::any).
     pub fn origin(origin: impl Into<String>) -> Self {
         Self::origins([origin])
     }
 
-    /// Allows these origins.
+    /// Allows these origins, or with `*` among them [`any`](Self::any).
     pub fn origins<O: Into<String>>(origins: impl IntoIterator<Item = O>) -> Self {
         let origins = origins.into_iter().map(|origin| {
             let mut origin: String = origin.into();
             origin.truncate(origin.trim_end_matches('/').len());
             origin
         });
-        Self::new(Allowed::Origins(origins.collect()))
+        let origins: Vec<_> = origins.collect();
+        if origins.iter().any(|origin| origin == "*") {
+            return Self::any();
+        }
+        Self::new(Allowed::Origins(origins))
     }
 
     /// Allows every origin that the function says yes to.
@@ -146,15 +150,19 @@ impl fmt::Debug for Cors {
 /// WebSocket knows no such rule in the browser, so it is checked here.
 pub(crate) fn check_origin(
     cors: Option<&Cors>,
+    uri: &Uri,
     headers: &HeaderMap,
     upgrade: bool,
 ) -> Result<(), String> {
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
     let origin = String::from_utf8_lossy(origin.as_bytes()).into_owned();
-    let is_same_host = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .is_some_and(|host| origin.split_once("://").is_some_and(|(_, rest)| rest == host));
+    // In HTTP/2 the host is in the URI, and there need be no header.
+    let host = match headers.get(HOST) {
+        Some(host) => host.to_str().ok(),
+        None => uri.authority().map(|authority| authority.as_str()),
+    };
+    let origin_host = origin.split_once("://").map(|(_, host)| host);
+    let is_same_host = host.is_some() && origin_host == host;
     let is_allowed = match cors {
         Some(cors) => cors.allows(&origin),
         None => !upgrade,
@@ -180,15 +188,32 @@ mod tests {
         let listed = Cors::origin("https://a.example/");
         let other = Cors::origins(["https://c.example", "https://d.example"]);
         let suffix = Cors::predicate(|origin| origin.ends_with("a.example"));
+        let path = Uri::from_static("/socket.io/");
         for upgrade in [false, true] {
-            assert_eq!(check_origin(None, &page, upgrade).is_ok(), !upgrade);
-            assert!(check_origin(None, &same, upgrade).is_ok());
-            assert!(check_origin(None, &HeaderMap::new(), upgrade).is_ok());
+            assert_eq!(check_origin(None, &path, &page, upgrade).is_ok(), !upgrade);
+            assert!(check_origin(None, &path, &same, upgrade).is_ok());
+            assert!(check_origin(None, &path, &HeaderMap::new(), upgrade).is_ok());
             for cors in [&listed, &suffix, &Cors::any()] {
-                assert!(check_origin(Some(cors), &page, upgrade).is_ok());
+                assert!(check_origin(Some(cors), &path, &page, upgrade).is_ok());
             }
-            assert!(check_origin(Some(&other), &page, upgrade).is_err());
-            assert!(check_origin(Some(&other), &same, upgrade).is_ok());
+            assert!(check_origin(Some(&other), &path, &page, upgrade).is_err());
+            assert!(check_origin(Some(&other), &path, &same, upgrade).is_ok());
+        }
+    }
+
+    #[test]
+    fn without_a_host_header_the_uri_tells_the_host() {
+        let page = headers(&[("origin", "https://a.example:8443")]);
+        let check = |uri| check_origin(None, &Uri::from_static(uri), &page, true).is_ok();
+        assert!(check("https://a.example:8443/socket.io/"));
+        assert!(!check("https://b.example/socket.io/"));
+        assert!(!check("/socket.io/"));
+    }
+
+    #[test]
+    fn a_star_is_any_origin() {
+        for cors in [Cors::origin("*"), Cors::origins(["https://a.example", "*"])] {
+            assert!(matches!(cors.allowed, Allowed::Any));
         }
     }
 

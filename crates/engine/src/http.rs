@@ -125,7 +125,7 @@ impl Engine {
             session = self.0.session(sid);
             session.as_ref().map(|session| session.transport())
         })
-        .and_then(|wanted| self.check_origin(&parts.headers, upgrade).map(|()| wanted));
+        .and_then(|wanted| self.check_origin(&parts.uri, &parts.headers, upgrade).map(|()| wanted));
         let wanted = match wanted {
             Ok(wanted) => wanted,
             Err(refusal) => return refuse(&refusal, upgrade),
@@ -160,9 +160,9 @@ impl Engine {
         }
     }
 
-    fn check_origin(&self, headers: &HeaderMap, upgrade: bool) -> Result<(), Refusal> {
+    fn check_origin(&self, uri: &http::Uri, headers: &HeaderMap, upgrade: bool) -> Result<(), Refusal> {
         let cors = self.0.config.cors.as_ref();
-        check_origin(cors, headers, upgrade).map_err(|origin| {
+        check_origin(cors, uri, headers, upgrade).map_err(|origin| {
             match cors {
                 Some(allowed) => tracing::warn!(
                     "refused the origin {origin}: only {allowed:?} may connect; to let it in, add \

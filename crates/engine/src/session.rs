@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::Waker,
     time::Instant,
@@ -115,6 +116,8 @@ struct State {
     /// Requests and WebSockets whose tasks sleep until the machine has something for them.
     sleepers: Vec<(Party, Waker)>,
     turn: Turn,
+    /// The WebSocket that waits until the turn is free before it reads on.
+    reader: Option<Waker>,
     /// By when the application wants to be called.
     application_deadline: Option<Instant>,
     /// That time has come, and the application has not been called yet.
@@ -174,6 +177,7 @@ impl Inner {
                 machine,
                 sleepers: Vec::new(),
                 turn: Turn::Taken,
+                reader: None,
                 application_deadline: None,
                 application_is_due: false,
                 timer_at: None,
@@ -194,8 +198,8 @@ impl Inner {
         }
         tracing::debug!(sid = %SidDigest(sid), %transport, "session opened");
         let connection = shared.application.open(&Session(session.clone()));
-        session.yield_turn(connection);
-        session.run_turn();
+        session.state().turn = Turn::Free(connection);
+        session.take_turn_over();
         Ok(session)
     }
 
@@ -276,10 +280,12 @@ impl Inner {
     }
 
     /// The timers call: something may be due.
-    pub(crate) fn handle_timer(self: &Arc<Self>, now: Instant) {
+    pub(crate) fn handle_timer(self: &Arc<Self>, now: Instant, at: Instant) {
         let is_due = {
             let mut state = self.state();
-            state.timer_at = None;
+            if state.timer_at.take_if(|scheduled| *scheduled == at).is_none() {
+                return;
+            }
             let is_due = state.application_deadline.take_if(|at| *at <= now).is_some();
             state.application_is_due |= is_due;
             is_due
@@ -288,6 +294,12 @@ impl Inner {
         if is_due {
             self.run_turn_elsewhere();
         }
+    }
+
+    /// The application has just been given its end, and something may have happened meanwhile.
+    fn take_turn_over(self: &Arc<Self>) {
+        self.state().application_is_due = true;
+        self.run_turn();
     }
 
     /// Calls the application until it knows everything, unless another task is at it already.
@@ -310,27 +322,46 @@ impl Inner {
                 let is_due = std::mem::take(&mut state.application_is_due);
                 (state.machine.poll_event(now, config), is_due)
             });
-            if is_due {
-                connection.handle_deadline(now());
-            }
-            match event {
-                Some(Event::Message(message)) => connection.handle_message(message),
-                Some(Event::Upgraded) => connection.handle_upgrade(),
-                Some(Event::Closed(reason)) => {
-                    tracing::debug!(sid = %SidDigest(self.id), %reason, "session closed");
-                    connection.handle_close(reason);
-                    let mut state = self.state();
-                    state.turn = Turn::Over;
-                    state.application_deadline = None;
-                    return;
+            let is_over = matches!(event, Some(Event::Closed(_)));
+            let is_idle = event.is_none() && !is_due;
+            let call = AssertUnwindSafe(|| {
+                if is_due {
+                    connection.handle_deadline(now());
                 }
-                None if is_due => (),
-                None => match self.yield_turn(connection) {
+                match event {
+                    Some(Event::Message(message)) => connection.handle_message(message),
+                    Some(Event::Upgraded) => connection.handle_upgrade(),
+                    Some(Event::Closed(reason)) => {
+                        tracing::debug!(sid = %SidDigest(self.id), %reason, "session closed");
+                        connection.handle_close(reason);
+                    }
+                    None => (),
+                }
+            });
+            if catch_unwind(call).is_err() {
+                tracing::error!(sid = %SidDigest(self.id), "a panic; the session is closed");
+                self.change(|machine, config, now| machine.handle(now, config, Input::Close));
+            }
+            if is_over {
+                return self.end_turns();
+            }
+            if is_idle {
+                match self.yield_turn(connection) {
                     Some(again) => connection = again,
                     None => return,
-                },
+                }
             }
         }
+    }
+
+    fn end_turns(&self) {
+        let wakers = {
+            let mut state = self.state();
+            state.turn = Turn::Over;
+            state.application_deadline = None;
+            state.take_reader()
+        };
+        wakers.wake();
     }
 
     /// Lets others call the application, unless something has come up in the meantime.
@@ -339,14 +370,29 @@ impl Inner {
         connection: Box<dyn Connection>,
     ) -> Option<Box<dyn Connection>> {
         let deadline = connection.deadline();
-        let mut state = self.state();
-        state.application_deadline = deadline;
-        if state.has_work() {
-            return Some(connection);
-        }
-        state.turn = Turn::Free(connection);
-        self.set_timer(&mut state);
+        let wakers = {
+            let mut state = self.state();
+            state.application_deadline = deadline;
+            if state.has_work() {
+                return Some(connection);
+            }
+            state.turn = Turn::Free(connection);
+            self.set_timer(&mut state);
+            state.take_reader()
+        };
+        wakers.wake();
         None
+    }
+
+    /// Whether a WebSocket may read on. While another task is busy with what came before, what
+    /// comes is left to wait in the connection; the driver is woken when it may go on.
+    pub(crate) fn may_read(&self, waker: &Waker) -> bool {
+        let mut state = self.state();
+        let may_read = !(matches!(state.turn, Turn::Taken) && state.machine.has_events());
+        if !may_read {
+            state.reader = Some(waker.clone());
+        }
+        may_read
     }
 
     /// The answer to a request; without one, `waker` is woken when there is.
@@ -371,7 +417,7 @@ impl Inner {
         self.handle(input);
     }
 
-    /// What a WebSocket is to write; without anything, `waker` is woken when there is.
+    /// What a WebSocket is to write; `waker` is woken when there is more.
     pub(crate) fn poll_websocket(
         &self,
         id: WebSocketId,
@@ -380,9 +426,9 @@ impl Inner {
         waker: &Waker,
     ) -> WebSocketState {
         let mut state = self.state();
-        let has_frames = state.machine.wants_websocket(id);
         let websocket = state.machine.poll_websocket(now(), id, unwritten_bytes, frames);
-        state.park(Party::WebSocket(id), (!has_frames).then_some(waker));
+        let is_open = websocket == WebSocketState::Open;
+        state.park(Party::WebSocket(id), is_open.then_some(waker));
         websocket
     }
 }
@@ -403,20 +449,26 @@ impl State {
         }
     }
 
+    /// The waker of a WebSocket that waits for the turn.
+    fn take_reader(&mut self) -> Wakers {
+        Wakers { first: self.reader.take(), more: Vec::new() }
+    }
+
     /// The wakers of all parties for whom there is something.
     fn take_wakers(&mut self) -> Wakers {
         let mut wakers = Wakers::default();
-        let machine = &self.machine;
-        self.sleepers.retain(|(party, waker)| {
+        let mut index = 0;
+        while let Some((party, _)) = self.sleepers.get(index) {
             let wants = match party {
-                Party::Request(id) => machine.has_response(*id),
-                Party::WebSocket(id) => machine.wants_websocket(*id),
+                Party::Request(id) => self.machine.has_response(*id),
+                Party::WebSocket(id) => self.machine.wants_websocket(*id),
             };
             if wants {
-                wakers.push(waker.clone());
+                wakers.push(self.sleepers.swap_remove(index).1);
+            } else {
+                index += 1;
             }
-            !wants
-        });
+        }
         wakers
     }
 }
@@ -462,7 +514,8 @@ impl Session {
         self.0.transport()
     }
 
-    /// Queues packets, which leave adjacent to each other. After the end they go nowhere.
+    /// Queues packets, which leave adjacent to each other. After the end they go nowhere. The
+    /// iterator must not use the session.
     pub fn send(&self, packets: impl IntoIterator<Item = Outgoing>) {
         self.0.change_elsewhere(|machine, config, now| machine.send(now, config, packets));
     }

@@ -11,8 +11,8 @@ use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
 
 use crate::session::Inner;
 
-/// When which session wants to be woken. A session whose deadline moves back keeps its old entry
-/// and is woken in vain once; that is cheaper than finding the entry.
+/// When which session wants to be woken. An entry that an earlier one has replaced is not sought
+/// out: the session ignores it when it comes up.
 pub(crate) struct Timers {
     queue: Arc<Queue>,
     task: AbortHandle,
@@ -58,7 +58,11 @@ async fn run(queue: Arc<Queue>) {
         let now = crate::session::now();
         let due = queue.pop_due(now);
         if !due.is_empty() {
-            due.iter().filter_map(Weak::upgrade).for_each(|session| session.handle_timer(now));
+            for entry in due {
+                if let Some(session) = entry.session.upgrade() {
+                    session.handle_timer(now, entry.at);
+                }
+            }
             continue;
         }
         let next = queue.entries().peek().map(|Reverse(first)| first.at);
@@ -77,11 +81,11 @@ impl Queue {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pop_due(&self, now: Instant) -> Vec<Weak<Inner>> {
+    fn pop_due(&self, now: Instant) -> Vec<Entry> {
         let mut due = Vec::new();
         let mut entries = self.entries();
         while entries.peek().is_some_and(|Reverse(first)| first.at <= now) {
-            due.extend(entries.pop().map(|Reverse(entry)| entry.session));
+            due.extend(entries.pop().map(|Reverse(entry)| entry));
         }
         due
     }

@@ -32,6 +32,9 @@ use crate::session::Inner;
 /// How much is read, and how much is put together for writing, at a time.
 const BUFFER: usize = 32 << 10;
 
+/// How often is read before something is written.
+const READS: usize = 4;
+
 /// How long a closing connection may take before it is cut.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -120,30 +123,49 @@ impl Driver {
         }
     }
 
-    /// Reads and writes until one of the two ends wants no more.
+    /// Reads a little and writes everything; ready when one of the two ends wants no more.
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
-        loop {
-            while let Poll::Ready(count) = self.poll_read(cx)? {
-                if count == 0 {
-                    return Poll::Ready(Ok(End::Cut));
-                }
-                if !matches!(self.phase, Phase::Open) {
+        let mut may_be_more = false;
+        for _ in 0..READS {
+            may_be_more = false;
+            if !self.session.may_read(cx.waker()) {
+                break;
+            }
+            match self.poll_read(cx)? {
+                Poll::Pending => break,
+                Poll::Ready(0) => return Poll::Ready(Ok(End::Cut)),
+                Poll::Ready(_) if !matches!(self.phase, Phase::Open) => {
                     return Poll::Ready(Ok(End::Close));
                 }
+                Poll::Ready(_) => may_be_more = true,
             }
+        }
+        let end = self.poll_write(cx)?;
+        if end.is_pending() && may_be_more {
+            // Others have their turn before this peer is listened to again.
+            cx.waker().wake_by_ref();
+        }
+        end.map(Ok)
+    }
+
+    /// Writes what the session has to say; ready when it says that it is over.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<End>> {
+        loop {
             let is_blocked = self.unwritten.poll_write(&mut self.io, cx)?.is_pending();
-            let before = self.unwritten.queue.len();
-            let state = self.session.poll_websocket(
-                self.id,
-                if is_blocked { self.unwritten.len() } else { 0 },
-                &mut self.unwritten,
-                cx.waker(),
-            );
+            let state = if is_blocked {
+                let mut urgent = Vec::new();
+                let held = self.unwritten.bytes();
+                let state = self.session.poll_websocket(self.id, held, &mut urgent, cx.waker());
+                urgent.into_iter().for_each(|ping| self.unwritten.push_ping(ping));
+                state
+            } else {
+                self.session.poll_websocket(self.id, 0, &mut self.unwritten, cx.waker())
+            };
             match state {
-                WebSocketState::Closing => return Poll::Ready(Ok(End::Close)),
-                WebSocketState::Cut => return Poll::Ready(Ok(End::Cut)),
-                WebSocketState::Open if is_blocked || self.unwritten.queue.len() == before => {
-                    return Poll::Pending;
+                WebSocketState::Closing => return Ok(Poll::Ready(End::Close)),
+                WebSocketState::Cut => return Ok(Poll::Ready(End::Cut)),
+                WebSocketState::Open if is_blocked || self.unwritten.is_empty() => {
+                    return Ok(Poll::Pending);
                 }
                 WebSocketState::Open => (),
             }
@@ -156,7 +178,12 @@ impl Driver {
         let is_shared = self.unread.is_empty();
         let mut buffer =
             if is_shared { READ_BUFFER.take() } else { std::mem::take(&mut self.unread) };
-        buffer.reserve(BUFFER);
+        // What is left of the buffer will do, if it is not too little: as long as a message of an
+        // earlier read is kept somewhere, its place cannot be used again.
+        let least = if is_shared { BUFFER / 2 } else { BUFFER / 8 };
+        if buffer.capacity() - buffer.len() < least {
+            buffer.reserve(if is_shared { BUFFER } else { buffer.len().clamp(least, BUFFER) });
+        }
         let read = poll_read_buf(Pin::new(&mut self.io), cx, &mut buffer);
         if matches!(read, Poll::Ready(Ok(1..))) {
             self.receive(&mut buffer);
@@ -254,6 +281,10 @@ struct Frames {
     queue: VecDeque<Frame>,
     /// How much of the first frame, its header included, is written.
     written: usize,
+    /// How long the frames of the queue are together.
+    queued: usize,
+    /// Whether something was written that may wait in a buffer below.
+    is_unflushed: bool,
     /// Whether the client takes binary as text only.
     base64: bool,
 }
@@ -265,16 +296,41 @@ struct Frame {
 
 impl Frames {
     /// What is left to write, in bytes.
-    fn len(&self) -> usize {
-        self.queue.iter().map(Frame::len).sum::<usize>() - self.written
+    fn bytes(&self) -> usize {
+        self.queued - self.written
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    fn push(&mut self, frame: Frame) {
+        self.queued += frame.len();
+        self.queue.push_back(frame);
+    }
+
+    /// The place before all data: behind a frame that is half written.
+    fn front(&self) -> usize {
+        usize::from(self.written > 0)
+    }
+
+    /// A ping of the session overtakes data, which the peer may take its time to read.
+    fn push_ping(&mut self, ping: Outgoing) {
+        let frame = Frame { opcode: Opcode::Text, payload: ping.into_bytes() };
+        self.queued += frame.len();
+        self.queue.insert(self.front(), frame);
     }
 
     /// A pong overtakes data. One for many pings is enough: the last one counts.
     fn push_pong(&mut self, payload: Bytes) {
         let pong = Frame { opcode: Opcode::Pong, payload };
-        let index = usize::from(self.written > 0);
+        let index = self.front();
+        self.queued += pong.len();
         match self.queue.get_mut(index) {
-            Some(frame) if frame.opcode == Opcode::Pong => *frame = pong,
+            Some(frame) if frame.opcode == Opcode::Pong => {
+                self.queued -= frame.len();
+                *frame = pong;
+            }
             _ => self.queue.insert(index, pong),
         }
     }
@@ -282,7 +338,7 @@ impl Frames {
     fn push_close(&mut self, code: Option<CloseCode>) {
         let code = code.map(|code| code.as_u16().to_be_bytes());
         let payload = Bytes::copy_from_slice(code.as_ref().map_or(&[], |code| code));
-        self.queue.push_back(Frame { opcode: Opcode::Close, payload });
+        self.push(Frame { opcode: Opcode::Close, payload });
     }
 
     /// Writes everything. Pending when the peer takes no more for now.
@@ -296,8 +352,14 @@ impl Frames {
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.is_unflushed = true;
             self.advance(count);
         }
+        // TCP holds nothing back, but TLS does.
+        if self.is_unflushed && matches!(io, Io::Other(_)) {
+            ready!(Pin::new(io).poll_flush(cx))?;
+        }
+        self.is_unflushed = false;
         // The room for a burst is not kept for ever.
         if self.queue.capacity() > 16 {
             self.queue = VecDeque::new();
@@ -343,6 +405,7 @@ impl Frames {
                 return;
             }
             self.written -= length;
+            self.queued -= length;
             self.queue.pop_front();
         }
     }
@@ -351,14 +414,14 @@ impl Frames {
 impl Extend<Outgoing> for Frames {
     fn extend<I: IntoIterator<Item = Outgoing>>(&mut self, packets: I) {
         let base64 = self.base64;
-        self.queue.extend(packets.into_iter().map(|packet| {
+        for packet in packets {
             let packet = if base64 { payload::to_base64(&packet) } else { packet };
             let opcode = match packet.kind() {
                 Kind::Text => Opcode::Text,
                 Kind::Binary => Opcode::Binary,
             };
-            Frame { opcode, payload: packet.into_bytes() }
-        }));
+            self.push(Frame { opcode, payload: packet.into_bytes() });
+        }
     }
 }
 

@@ -25,9 +25,10 @@ enum Fault {
 
 impl ArgumentError {
     /// For implementations of [`FromEvent`](crate::FromEvent) and [`FromArg`](crate::FromArg):
-    /// the argument at `index`, counted from 0, is there but does not fit.
+    /// the argument at `index`, counted from 0, is there but does not fit. Of a message over 200
+    /// characters the middle is left out, and control characters are escaped.
     pub fn new(index: usize, message: impl Into<String>) -> Self {
-        Self { fault: Fault::Unfit { index }, message: message.into() }
+        Self { fault: Fault::Unfit { index }, message: quote(&message.into(), MAX_QUOTE) }
     }
 
     /// For implementations of [`FromEvent`](crate::FromEvent): what the parameter stands for is
@@ -37,7 +38,7 @@ impl ArgumentError {
     }
 
     pub(crate) fn missing(index: usize, message: String) -> Self {
-        Self { fault: Fault::Missing { index }, message }
+        Self { fault: Fault::Missing { index }, message: quote(&message, MAX_QUOTE) }
     }
 
     /// Which argument, counted from 0, the event's name left out; the message counts from 1.
@@ -68,6 +69,42 @@ impl fmt::Display for ArgumentError {
 
 impl std::error::Error for ArgumentError {}
 
+/// How many characters of a message that may quote the peer are kept.
+const MAX_QUOTE: usize = 200;
+
+/// The same for what handlers say themselves, which may quote the peer as well.
+pub(crate) const MAX_FAILURE: usize = 1000;
+
+/// A message fit for one line of a log: of one that is longer than `max` characters the middle is
+/// left out, since the end tells what was expected, and no character acts on a terminal.
+pub(crate) fn quote(message: &str, max: usize) -> String {
+    let mut quoted = String::new();
+    let escape = |quoted: &mut String, part: &str| {
+        for character in part.chars() {
+            match character {
+                '\u{2028}' | '\u{2029}' => quoted.extend(character.escape_unicode()),
+                _ if character.is_control() => quoted.extend(character.escape_default()),
+                _ => quoted.push(character),
+            }
+        }
+    };
+    let tail = max / 3;
+    let start = message.char_indices().nth(max).and_then(|_| {
+        let head = message.char_indices().nth(max - tail - 1)?.0;
+        let tail = message.char_indices().rev().nth(tail - 1)?.0;
+        Some((head, tail))
+    });
+    match start {
+        None => escape(&mut quoted, message),
+        Some((head, tail)) => {
+            escape(&mut quoted, &message[..head]);
+            quoted.push('…');
+            escape(&mut quoted, &message[tail..]);
+        }
+    }
+    quoted
+}
+
 /// A value of ours cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -94,10 +131,28 @@ pub enum HandlerError {
     /// The peer's arguments do not fit the handler's parameters, and the handler did not run.
     #[error(transparent)]
     Arguments(#[from] ArgumentError),
-    /// The handler returned an `Err` with this message.
+    /// The handler returned an `Err` with this message. Of one over 1000 characters the middle is
+    /// left out, and control characters are escaped: it may quote the peer.
     #[error("{0}")]
     Failed(String),
     /// What the handler returned cannot be sent as the acknowledgement.
     #[error("the acknowledgement was not sent")]
     Reply(#[source] EncodeError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_of_a_peer_is_short_and_on_one_line() {
+        let long = format!("invalid type: string \"{}\", expected i64", "ü".repeat(1_000_000));
+        let error = ArgumentError::new(0, long).to_string();
+        assert_eq!(error.chars().count(), "argument 1: ".len() + MAX_QUOTE);
+        assert!(error.starts_with("argument 1: invalid type: string \"üüü"), "{error}");
+        assert!(error.ends_with("üüü\", expected i64") && error.contains("ü…ü"), "{error}");
+        let forged = ArgumentError::new(0, "unknown field `a\n\u{1b}[2J\u{2028}`").to_string();
+        assert_eq!(forged, r"argument 1: unknown field `a\n\u{1b}[2J\u{2028}`");
+        assert_eq!(quote(&"x".repeat(200), 200), "x".repeat(200));
+    }
 }

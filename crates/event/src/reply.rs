@@ -7,6 +7,7 @@ use serde::ser::{Impossible, Serialize};
 use crate::{
     Ack, HandlerError,
     encode::is_unit,
+    error::{MAX_FAILURE, quote},
     top_level::{Serializer, Stop, TopLevel},
 };
 
@@ -129,7 +130,7 @@ fn failed(error: &(dyn Error + 'static)) -> HandlerError {
         }
         source = error.source();
     }
-    HandlerError::Failed(message)
+    HandlerError::Failed(quote(&message, MAX_FAILURE))
 }
 
 /// Claims a `Result`, by the form in which serde serialises it. An enum of the same form is treated
@@ -151,7 +152,7 @@ impl TopLevel for ResultOnly<'_> {
     ) -> Result<(), Stop> {
         *self.outcome = match (name, variant) {
             ("Result", "Ok") => answer(self.ack, value),
-            ("Result", "Err") => Err(HandlerError::Failed(error_text(value))),
+            ("Result", "Err") => Err(HandlerError::Failed(quote(&error_text(value), MAX_FAILURE))),
             _ => return Err(Stop::Unclaimed),
         };
         Ok(())

@@ -74,6 +74,13 @@ impl PartialEq<&str> for Sid {
     }
 }
 
+/// As text: an id is emitted like a string.
+impl serde::Serialize for Sid {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
 /// The text is not 20 characters of the URL-safe base64 alphabet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id has 20 characters of A-Z a-z 0-9 - _")]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     future::Future,
     marker::PhantomData,
     pin::Pin,
@@ -113,6 +114,17 @@ impl<R> AckFuture<R> {
         self.deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         self.sleep = None;
         self
+    }
+}
+
+impl<R> fmt::Debug for AckFuture<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("AckFuture");
+        match &self.state {
+            State::Failed(error) => debug.field("error", error),
+            State::Waiting { socket, id, .. } => debug.field("socket", socket).field("id", id),
+        };
+        debug.finish_non_exhaustive()
     }
 }
 

@@ -30,6 +30,9 @@ pub(crate) struct Options {
     pub(crate) adapter: Box<dyn Fn(&str) -> Arc<dyn Adapter> + Send + Sync>,
 }
 
+/// What is meant to be for ever would overflow where it is added to the time of day.
+const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The options contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -224,7 +227,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Makes the adapter of each namespace, which is told by its name. Default: in memory.
+    /// Makes the adapter of each namespace, which is told by its name. Default: in memory. If
+    /// several threads ask for a new namespace at once, all but one of the adapters made for it are
+    /// dropped unused.
     pub fn adapter(
         mut self,
         make: impl Fn(&str) -> Arc<dyn Adapter> + Send + Sync + 'static,
@@ -237,7 +242,8 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// If options contradict each other; the text says which.
+    /// If options contradict each other, or a duration is zero or over one year; the text says
+    /// which.
     pub fn build(self) -> Result<Server, BuildError> {
         self.engine.check().map_err(|error| BuildError(error.to_string()))?;
         if self.options.limits.max_depth > 128 {
@@ -250,6 +256,13 @@ impl ServerBuilder {
         ];
         if let Some((name, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
             return Err(BuildError(format!("{name} is zero")));
+        }
+        let ack_timeout = self.options.ack_timeout.map(|timeout| ("ack_timeout", timeout));
+        for (name, duration) in durations.into_iter().chain(ack_timeout) {
+            if duration > MAX_DURATION {
+                let seconds = duration.as_secs();
+                return Err(BuildError(format!("{name} of {seconds} s is over one year")));
+            }
         }
         Ok(Server::new(self))
     }

@@ -1,5 +1,7 @@
 //! A refused connection.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -7,9 +9,9 @@ use serde_json::Value;
 /// `err.message`, and `err.data` if there is any. On the wire:
 /// `44/admin,{"message":"Not authorized","data":{"code":401}}`.
 ///
-/// Every error that a middleware returns becomes one, with its text as the message.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{message}")]
+/// What else a middleware returns as its error becomes one, with its text as the message. It is no
+/// [`Error`](std::error::Error) itself, so that those can be told from it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ConnectError {
     message: String,
     data: Option<Value>,
@@ -21,19 +23,25 @@ impl ConnectError {
         Self { message: message.into(), data: None }
     }
 
-    /// Adds data for the client.
-    ///
-    /// # Panics
-    ///
-    /// If the value is not JSON: a map whose keys are no strings, say.
+    /// Adds data for the client. What is not JSON, as a map whose keys are no strings, is logged
+    /// and left out.
     pub fn data(mut self, data: impl Serialize) -> Self {
-        self.data = Some(serde_json::to_value(data).expect("the data of an error is JSON"));
+        match serde_json::to_value(data) {
+            Ok(data) => self.data = Some(data),
+            Err(error) => tracing::error!(%error, "the data of a connect error is left out"),
+        }
         self
     }
 
     pub(crate) fn encode(&self, namespace: &str) -> sockeye_protocol::socket::EncodedPacket {
         let data = self.data.as_ref().map(Value::to_string);
         sockeye_protocol::socket::connect_error(namespace, &self.message, data.as_deref())
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
 
@@ -52,5 +60,37 @@ impl From<&str> for ConnectError {
 impl From<Box<dyn std::error::Error + Send + Sync>> for ConnectError {
     fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
         Self::new(error.to_string())
+    }
+}
+
+/// What a middleware may return as its error. `M` is always inferred.
+///
+/// A type that is both an [`Error`](std::error::Error) and made into a [`ConnectError`] by a `From`
+/// of its own leaves the compiler no choice ("type annotations needed"): say which of the two you
+/// mean with `.map_err(ConnectError::from)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a middleware",
+    note = "it is `String`, `&str`, `ConnectError`, `Box<dyn Error + Send + Sync>`, or any type that implements `std::error::Error` or becomes a `ConnectError`"
+)]
+pub trait IntoConnectError<M> {
+    /// The refusal that the client gets.
+    fn into_connect_error(self) -> ConnectError;
+}
+
+/// Marks what becomes a [`ConnectError`].
+pub struct Converted(());
+
+/// Marks errors, which become one by their text.
+pub struct Described(());
+
+impl<E: Into<ConnectError>> IntoConnectError<Converted> for E {
+    fn into_connect_error(self) -> ConnectError {
+        self.into()
+    }
+}
+
+impl<E: std::error::Error> IntoConnectError<Described> for E {
+    fn into_connect_error(self) -> ConnectError {
+        ConnectError::new(self.to_string())
     }
 }

@@ -1,6 +1,11 @@
 //! Values of any type, kept with a socket.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// Values that belong to one socket on this node, one of each type.
 ///
@@ -13,12 +18,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// extensions.insert(User("ann".into()));
 /// assert_eq!(extensions.get::<User>(), Some(User("ann".into())));
 /// ```
-#[derive(Debug)]
-pub struct Extensions(Mutex<Option<http::Extensions>>);
+pub struct Extensions(Mutex<Option<Values>>);
+
+/// By their types. They are shared, so that none is cloned or dropped while the lock is held:
+/// that is the application's code, which may come back here.
+type Values = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
 
 impl Default for Extensions {
     fn default() -> Self {
-        Self(Mutex::new(Some(http::Extensions::new())))
+        Self(Mutex::new(Some(Values::new())))
     }
 }
 
@@ -26,17 +34,21 @@ impl Extensions {
     /// Puts a value in; the one that was there. Once the socket is gone, and its last handler has
     /// returned, the value is dropped instead: it could keep its own socket alive.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        self.lock().as_mut()?.insert(value)
+        let value: Arc<dyn Any + Send + Sync> = Arc::new(value);
+        let before = self.lock().as_mut().and_then(|it| it.insert(TypeId::of::<T>(), value.clone()));
+        before.and_then(into_value)
     }
 
     /// A copy of the value of this type.
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.lock().as_ref()?.get::<T>().cloned()
+        let value = self.lock().as_ref()?.get(&TypeId::of::<T>()).cloned();
+        value?.downcast_ref::<T>().cloned()
     }
 
     /// Takes the value of this type out.
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.lock().as_mut()?.remove()
+        let value = self.lock().as_mut()?.remove(&TypeId::of::<T>());
+        value.and_then(into_value)
     }
 
     /// Drops all values, and those to come.
@@ -46,7 +58,19 @@ impl Extensions {
         drop(values);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<http::Extensions>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Values>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The value itself, or a copy if another thread is copying it right now.
+fn into_value<T: Clone + Send + Sync + 'static>(value: Arc<dyn Any + Send + Sync>) -> Option<T> {
+    value.downcast::<T>().ok().map(Arc::unwrap_or_clone)
+}
+
+impl fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.lock().as_ref().map_or(0, HashMap::len);
+        f.debug_struct("Extensions").field("count", &count).finish_non_exhaustive()
     }
 }

@@ -71,7 +71,7 @@ pub use self::{
     ack::{AckError, AckFuture},
     broadcast::Broadcast,
     builder::{BuildError, ServerBuilder},
-    connect_error::ConnectError,
+    connect_error::{ConnectError, IntoConnectError},
     emit::EmitError,
     error::{EventError, EventErrorKind},
     extensions::Extensions,

@@ -103,3 +103,18 @@ impl Listeners {
         Some(Removed(std::mem::replace(listeners, kept)))
     }
 }
+
+/// Tells who registers a handler under the name of what is no event that it was wrong.
+pub(crate) fn warn_of_name(event: &str) {
+    match event {
+        "connection" | "connect" => tracing::warn!(
+            "`on(\"{event}\", …)` hears an event that clients emit under that name; \
+             `on_connection` is called when they connect"
+        ),
+        "disconnecting" => tracing::warn!(
+            "`on(\"{event}\", …)` is never called; `on_disconnect` is, and there the rooms that \
+             the socket was in can still be read"
+        ),
+        _ => (),
+    }
+}

@@ -4,18 +4,19 @@ use std::{future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
 use sockeye_event::{Event, FromEvent};
 
-use crate::{ConnectError, extract::Context};
+use crate::{ConnectError, IntoConnectError, extract::Context};
 
 /// A function that lets a socket into a namespace or refuses it. It takes what a handler takes;
-/// its one argument is the client's `auth`. It is async or plain, and returns
-/// `Result<(), E>` for an `E` that becomes a [`ConnectError`]: a string, a boxed error, or the
-/// error itself.
+/// its one argument is the client's `auth`. It is async or plain, and returns `Result<(), E>`,
+/// where `E` is a [`ConnectError`], what becomes one (a string, a boxed error), or any other type
+/// that implements [`Error`](std::error::Error), whose text the client gets. See
+/// [`IntoConnectError`].
 ///
 /// `M` is always inferred.
 #[diagnostic::on_unimplemented(
     message = "this cannot be a middleware",
     label = "not a middleware",
-    note = "a middleware is `|socket: Socket, auth: Auth| async move {{ .. }}` or a plain closure; it returns `Result<(), E>`, where `E` is `String`, `&'static str`, `ConnectError` or `Box<dyn Error + Send + Sync>`"
+    note = "a middleware is `|socket: Socket, auth: Auth| async move {{ .. }}` or a plain closure; it returns `Result<(), E>`, where `E` is `String`, `&'static str`, `ConnectError`, `Box<dyn Error + Send + Sync>` or a type that implements `std::error::Error`"
 )]
 pub trait Middleware<M>: Send + Sync + 'static {
     /// Makes the parameters and calls the function.
@@ -26,18 +27,18 @@ pub trait Middleware<M>: Send + Sync + 'static {
 pub type Verdict = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
 
 /// Marks middlewares that return a future.
-pub struct Awaited<Parameters, E>(PhantomData<fn(Parameters) -> E>);
+pub struct Awaited<Parameters, E, M>(PhantomData<fn(Parameters) -> (E, M)>);
 
 /// Marks middlewares that return their verdict.
-pub struct Returned<Parameters, E>(PhantomData<fn(Parameters) -> E>);
+pub struct Returned<Parameters, E, M>(PhantomData<fn(Parameters) -> (E, M)>);
 
 macro_rules! impl_middleware {
     ($($parameter:ident)*) => {
-        impl<F, Fut, E, $($parameter),*> Middleware<Awaited<($($parameter,)*), E>> for F
+        impl<F, Fut, E, M, $($parameter),*> Middleware<Awaited<($($parameter,)*), E, M>> for F
         where
             F: Fn($($parameter),*) -> Fut + Send + Sync + 'static,
             Fut: Future<Output = Result<(), E>> + Send + 'static,
-            E: Into<ConnectError>,
+            E: IntoConnectError<M>,
             $($parameter: FromEvent<Context>,)*
         {
             #[allow(non_snake_case, unused_mut, unused_variables)]
@@ -47,14 +48,14 @@ macro_rules! impl_middleware {
                     Err(error) => return refuse(&error),
                 };)*
                 let verdict = self($($parameter),*);
-                Box::pin(async move { verdict.await.map_err(Into::into) })
+                Box::pin(async move { verdict.await.map_err(E::into_connect_error) })
             }
         }
 
-        impl<F, E, $($parameter),*> Middleware<Returned<($($parameter,)*), E>> for F
+        impl<F, E, M, $($parameter),*> Middleware<Returned<($($parameter,)*), E, M>> for F
         where
             F: Fn($($parameter),*) -> Result<(), E> + Send + Sync + 'static,
-            E: Into<ConnectError>,
+            E: IntoConnectError<M>,
             $($parameter: FromEvent<Context>,)*
         {
             #[allow(non_snake_case, unused_mut, unused_variables)]
@@ -63,7 +64,7 @@ macro_rules! impl_middleware {
                     Ok(parameter) => parameter,
                     Err(error) => return refuse(&error),
                 };)*
-                let verdict = self($($parameter),*).map_err(Into::into);
+                let verdict = self($($parameter),*).map_err(E::into_connect_error);
                 Box::pin(std::future::ready(verdict))
             }
         }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard,
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -17,7 +17,7 @@ use sockeye_protocol::socket::Payload;
 use crate::{
     Broadcast, ConnectError, EmitError, IntoRooms, ListenerId, Middleware, Sid, Socket,
     extract::Context,
-    listener::{Listener, Listeners},
+    listener::{Listener, Listeners, warn_of_name},
     middleware::{self, BoxedMiddleware},
     server::Core,
     socket::DISCONNECT,
@@ -34,7 +34,7 @@ struct Inner {
     adapter: Arc<dyn Adapter>,
     sockets: RwLock<HashMap<Sid, Socket>>,
     middlewares: RwLock<Arc<[BoxedMiddleware]>>,
-    handlers: Mutex<Handlers>,
+    handlers: RwLock<Handlers>,
     /// Acknowledgements are numbered over all sockets, so that what is broadcast is the same for all.
     next_ack: AtomicU64,
 }
@@ -53,7 +53,7 @@ impl Namespace {
             core,
             sockets: RwLock::default(),
             middlewares: RwLock::default(),
-            handlers: Mutex::default(),
+            handlers: RwLock::default(),
             next_ack: AtomicU64::new(0),
         }))
     }
@@ -68,10 +68,14 @@ impl Namespace {
     ///
     /// Events of the socket wait until the handler has returned, so none is lost while it is busy
     /// registering others. There can be several.
+    ///
+    /// If the client goes away while the handler runs, the handlers of
+    /// [`on_disconnect`](Socket::on_disconnect) wait as well until it has returned, so those that
+    /// it registers are called.
     pub fn on_connection<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
         let listener = Listener::on(handler);
         let id = listener.id();
-        let mut handlers = self.handlers();
+        let mut handlers = self.handlers_mut();
         handlers.connection = handlers.connection.iter().cloned().chain([listener]).collect();
         id
     }
@@ -82,12 +86,7 @@ impl Namespace {
     /// There can be several for an event; they are called in the order of their registration,
     /// these before those of the socket.
     pub fn on<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
-        if matches!(event, "connection" | "connect") {
-            tracing::warn!(
-                "`on(\"{event}\", …)` hears an event that clients emit under that name; \
-                 `on_connection` is called when they connect"
-            );
-        }
+        warn_of_name(event);
         self.add(event, Listener::on(handler))
     }
 
@@ -103,20 +102,20 @@ impl Namespace {
 
     fn add(&self, event: &str, listener: Listener) -> ListenerId {
         let id = listener.id();
-        self.handlers().events.add(event, listener);
+        self.handlers_mut().events.add(event, listener);
         id
     }
 
     /// Forgets the namespace's handlers of an event; whether there were any.
     pub fn off(&self, event: &str) -> bool {
-        let removed = self.handlers().events.remove_event(event);
+        let removed = self.handlers_mut().events.remove_event(event);
         removed.is_some()
     }
 
     /// Forgets one handler; whether it was there.
     pub fn off_listener(&self, id: ListenerId) -> bool {
         let (connection, removed) = {
-            let mut handlers = self.handlers();
+            let mut handlers = self.handlers_mut();
             let kept = handlers.connection.iter().filter(|listener| listener.id() != id);
             let kept = kept.cloned().collect();
             let connection = std::mem::replace(&mut handlers.connection, kept);
@@ -127,7 +126,7 @@ impl Namespace {
 
     /// Forgets handlers for once whose time is over.
     pub(crate) fn forget_over(&self, event: &str) {
-        let removed = self.handlers().events.remove_over(event);
+        let removed = self.handlers_mut().events.remove_over(event);
         drop(removed);
     }
 
@@ -251,7 +250,7 @@ impl Namespace {
     }
 
     pub(crate) fn forget_handlers(&self) {
-        let forgotten = std::mem::take(&mut *self.handlers());
+        let forgotten = std::mem::take(&mut *self.handlers_mut());
         let mut middlewares = self.0.middlewares.write().unwrap_or_else(PoisonError::into_inner);
         let asked = std::mem::take(&mut *middlewares);
         // What they hold may be the last handle to something that locks when it is dropped.
@@ -259,8 +258,13 @@ impl Namespace {
         drop((forgotten, asked));
     }
 
-    fn handlers(&self) -> MutexGuard<'_, Handlers> {
-        self.0.handlers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Read for every event, and seldom written.
+    fn handlers(&self) -> RwLockReadGuard<'_, Handlers> {
+        self.0.handlers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handlers_mut(&self) -> RwLockWriteGuard<'_, Handlers> {
+        self.0.handlers.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -14,13 +14,14 @@ use std::{
 };
 
 use serde::Serialize;
+use sockeye_adapter::Room;
 use sockeye_engine::{Application, Engine, EngineLayer, EngineService, Served, Session};
 use sockeye_event::Handler;
 use tokio::{net::ToSocketAddrs, runtime::Handle};
 
 use crate::{
     Broadcast, DisconnectReason, EmitError, EventError, IntoRooms, ListenerId, Middleware,
-    Namespace, ServerBuilder, Socket, builder::Options, connection::Connection, extract::Context,
+    Namespace, ServerBuilder, Sid, Socket, builder::Options, connection::Connection, extract::Context,
 };
 
 /// A Socket.IO server. Cheap to clone; all clones are the same server.
@@ -115,9 +116,13 @@ impl Server {
     /// The namespace of that name, which exists from now on. A `/` in front may be left out.
     pub fn of(&self, name: &str) -> Namespace {
         let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
-        let mut namespaces = self.shared.namespaces_mut();
-        let make = || Namespace::new(&name, self.shared.core.clone());
-        namespaces.entry(name.clone().into()).or_insert_with(make).clone()
+        if let Some(namespace) = self.shared.namespace(&name) {
+            return namespace;
+        }
+        // Its adapter is made by the application, which may hold or take locks of its own. Of two
+        // that are made at the same time, the first to get here stays.
+        let made = Namespace::new(&name, self.shared.core.clone());
+        self.shared.namespaces_mut().entry(name.into()).or_insert_with(|| made.clone()).clone()
     }
 
     /// Calls a handler for every socket that joins `/`. See [`Namespace::on_connection`].
@@ -133,6 +138,21 @@ impl Server {
     /// Calls a handler for this event of every socket in `/`. See [`Namespace::on`].
     pub fn on<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
         self.shared.main.on(event, handler)
+    }
+
+    /// Calls a handler for the next event of that name in `/` only. See [`Namespace::once`].
+    pub fn once<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
+        self.shared.main.once(event, handler)
+    }
+
+    /// Forgets the handlers of an event in `/`; whether there were any. See [`Namespace::off`].
+    pub fn off(&self, event: &str) -> bool {
+        self.shared.main.off(event)
+    }
+
+    /// Forgets one handler of `/`; whether it was there.
+    pub fn off_listener(&self, id: ListenerId) -> bool {
+        self.shared.main.off_listener(id)
     }
 
     /// Calls a handler for every socket that leaves `/`. See [`Socket::on_disconnect`].
@@ -173,6 +193,16 @@ impl Server {
     /// The sockets in `/` on this node.
     pub fn sockets(&self) -> Vec<Socket> {
         self.shared.main.sockets()
+    }
+
+    /// The socket with this id, if it is in `/` on this node.
+    pub fn socket(&self, id: Sid) -> Option<Socket> {
+        self.shared.main.socket(id)
+    }
+
+    /// All rooms of `/` that have a socket of this node in them. See [`Namespace::rooms`].
+    pub fn rooms(&self) -> Vec<Room> {
+        self.shared.main.rooms()
     }
 
     /// How much the server holds at the moment.

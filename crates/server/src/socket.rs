@@ -26,7 +26,7 @@ use crate::{
     emit,
     extract::Context,
     inbox::{Admission, Inbox, Incoming, Kind, Running, call_all, panic_message},
-    listener::{Listener, Listeners},
+    listener::{Listener, Listeners, warn_of_name},
     room::rooms,
     server::Core,
 };
@@ -64,7 +64,21 @@ struct State {
     inbox: Inbox,
     acks: PendingAcks,
     data: Value,
+    /// Whether middlewares are at work, which they may be for longer than the client waits.
+    is_asking: bool,
+    greeting: Greeting,
     end: End,
+}
+
+/// How far the handlers of the connection have come.
+#[derive(Clone, Copy)]
+enum Greeting {
+    /// They have not returned.
+    Due,
+    /// They have not returned, and the socket has left: its farewell waits for them.
+    Overtaken(DisconnectReason),
+    /// They have returned.
+    Done,
 }
 
 /// How far a socket's end has come.
@@ -80,7 +94,7 @@ enum End {
 
 /// A socket would be in more rooms than `max_rooms` allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a socket may join {limit} rooms, which is the limit")]
+#[error("none of the rooms was joined: a socket may be in {limit}, which is the limit")]
 pub struct TooManyRooms {
     limit: usize,
 }
@@ -105,6 +119,8 @@ impl Socket {
                 inbox: Inbox::default(),
                 acks: PendingAcks::default(),
                 data: Value::Null,
+                is_asking: false,
+                greeting: Greeting::Due,
                 end: End::Ahead,
             }),
             extensions: Extensions::default(),
@@ -138,6 +154,10 @@ impl Socket {
     }
 
     /// The request that opened the connection: headers, query, address, time.
+    ///
+    /// The address is known where this server listens. Under axum and other tower servers it is
+    /// only known if a layer around this one puts [`RemoteAddr`](crate::RemoteAddr) into the
+    /// extensions of the request.
     pub fn handshake(&self) -> &Handshake {
         self.0.client.session.handshake()
     }
@@ -196,6 +216,7 @@ impl Socket {
     ///
     /// There can be several for an event; they are called in the order of their registration.
     pub fn on<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
+        warn_of_name(event);
         self.add(event, Listener::on(handler))
     }
 
@@ -207,6 +228,10 @@ impl Socket {
     /// Calls a handler when the socket has left, whoever ended it. It may take the
     /// [`DisconnectReason`]. The rooms are left and the acknowledgements lost by then; data, and
     /// the names of the rooms, can still be read.
+    ///
+    /// It is called at once, beside an event handler that still runs. Only the handlers of
+    /// [`on_connection`](Namespace::on_connection) are waited for: what they register here is
+    /// called even if the client was gone before.
     pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
         self.add(DISCONNECT, Listener::on(handler))
     }
@@ -340,38 +365,44 @@ impl Socket {
     ///
     /// If that would be too many rooms; none of them is joined then.
     pub fn try_join(&self, names: impl IntoRooms) -> Result<(), TooManyRooms> {
-        let names = rooms(names);
+        let id = self.id();
+        let mut entered = rooms(names);
+        entered.sort_unstable();
+        entered.dedup();
         let adapter = self.0.namespace.adapter();
         let mut state = self.state();
         let joined = match state.standing {
-            Standing::Connecting => state.rooms.clone(),
-            Standing::Connected => adapter.rooms_of(self.id()),
+            Standing::Connecting => {
+                entered.retain(|room| **room != *id && !state.rooms.contains(room));
+                state.rooms.len()
+            }
+            Standing::Connected => {
+                entered.retain(|room| **room != *id && !adapter.is_in(id, room));
+                adapter.rooms_count(id)
+            }
             Standing::Refused | Standing::Gone => return Ok(()),
         };
-        let mut entered = joined.clone();
-        entered.extend(names.into_iter().filter(|name| **name != *self.id()));
-        entered.sort_unstable();
-        entered.dedup();
         let limit = self.core().options.max_rooms;
-        if entered.len() > limit {
+        if joined + entered.len() > limit && !entered.is_empty() {
             return Err(TooManyRooms { limit });
         }
         match state.standing {
-            Standing::Connecting => state.rooms = entered,
-            _ => {
-                entered.retain(|room| !joined.contains(room));
-                adapter.join(self.id(), &entered);
-            }
+            Standing::Connecting => state.rooms.append(&mut entered),
+            _ => adapter.join(id, &entered),
         }
         Ok(())
     }
 
-    /// Leaves a room. Nothing happens if the socket is not in it.
-    pub fn leave(&self, room: &str) {
+    /// Leaves a room, or several. Nothing happens if the socket is not in them.
+    pub fn leave(&self, names: impl IntoRooms) {
+        let names = rooms(names);
         let mut state = self.state();
         match state.standing {
-            Standing::Connecting => state.rooms.retain(|joined| **joined != *room),
-            Standing::Connected => self.0.namespace.adapter().leave(self.id(), room),
+            Standing::Connecting => state.rooms.retain(|joined| !names.contains(joined)),
+            Standing::Connected => {
+                let adapter = self.0.namespace.adapter();
+                names.iter().for_each(|room| adapter.leave(self.id(), room));
+            }
             Standing::Refused | Standing::Gone => (),
         }
     }
@@ -391,13 +422,21 @@ impl Socket {
 
     /// Sends the client out of this namespace, after what was emitted before. It does not come
     /// back by itself. Its other namespaces and its connection stay.
+    ///
+    /// There are three ways to part:
+    ///
+    /// |                      | ends                               | the client comes back |
+    /// |----------------------|------------------------------------|-----------------------|
+    /// | `disconnect`         | this socket                        | no                    |
+    /// | `disconnect_all`     | all its sockets and the connection | no                    |
+    /// | `close_connection`   | all its sockets and the connection | yes, by itself        |
     pub fn disconnect(&self) {
         let farewell = socket::disconnect(self.0.namespace.name());
         self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, Some(&farewell));
     }
 
     /// Sends the client out of all namespaces and closes its connection, after what was emitted
-    /// before. It does not come back by itself.
+    /// before. It does not come back by itself. See [`disconnect`](Self::disconnect) for the others.
     pub fn disconnect_all(&self) {
         for socket in self.0.client.take_sockets() {
             socket.disconnect();
@@ -406,6 +445,7 @@ impl Socket {
     }
 
     /// Closes the connection as if it had been lost: the client will connect again.
+    /// See [`disconnect`](Self::disconnect) for the others.
     pub fn close_connection(&self) {
         self.0.client.session.close();
     }
@@ -424,6 +464,7 @@ impl Socket {
         if !self.0.namespace.has_middlewares() {
             return self.accept(auth);
         }
+        self.state().is_asking = true;
         let socket = self.clone();
         let asked = async move {
             let namespace = socket.0.namespace.clone();
@@ -436,19 +477,21 @@ impl Socket {
         let mut asked = Box::pin(catch_panic(asked));
         let mut cx = std::task::Context::from_waker(Waker::noop());
         match asked.as_mut().poll(&mut cx) {
-            std::task::Poll::Ready(outcome) => self.handle_middleware_panic(outcome),
+            std::task::Poll::Ready(outcome) => self.handle_verdict(outcome),
             std::task::Poll::Pending => {
                 let core = self.core().clone();
-                core.spawn(async move { self.handle_middleware_panic(asked.await) });
+                core.spawn(async move { self.handle_verdict(asked.await) });
             }
         }
     }
 
-    fn handle_middleware_panic(&self, outcome: Result<(), String>) {
+    fn handle_verdict(&self, outcome: Result<(), String>) {
         if let Err(panic) = outcome {
             self.report("connection", EventErrorKind::Panic(panic));
             self.refuse(&ConnectError::new("Internal error"));
         }
+        self.state().is_asking = false;
+        self.release();
     }
 
     /// `["connection",{…}]`: the auth as the one argument, if there is one.
@@ -463,7 +506,13 @@ impl Socket {
     }
 
     fn accept(&self, auth: Payload) {
-        {
+        let greeting = Incoming {
+            name: Text::from_static("connection"),
+            payload: auth,
+            id: None,
+            kind: Kind::Connection,
+        };
+        let admission = {
             let mut state = self.state();
             if state.standing != Standing::Connecting {
                 return;
@@ -474,13 +523,10 @@ impl Socket {
             self.set_standing(&mut state, Standing::Connected);
             let connected = socket::connect(self.0.namespace.name(), &self.id());
             self.0.client.session.send(connected.packets());
-        }
-        self.handle(Incoming {
-            name: Text::from_static("connection"),
-            payload: auth,
-            id: None,
-            kind: Kind::Connection,
-        });
+            // Under the lock, so that it comes before every event and before the end.
+            state.inbox.admit(greeting, self.core().options.max_backlog_bytes)
+        };
+        self.handle_admitted(admission);
     }
 
     fn refuse(&self, error: &ConnectError) {
@@ -501,28 +547,31 @@ impl Socket {
     fn handle(&self, event: Incoming) -> bool {
         let max_bytes = self.core().options.max_backlog_bytes;
         let admission = self.state().inbox.admit(event, max_bytes);
-        match admission {
-            Admission::Waits => true,
-            Admission::Full => false,
-            Admission::Now(mut event) => loop {
-                let running = self.start(&event);
-                if !running.is_done() {
-                    let socket = self.clone();
-                    self.core().spawn(async move { socket.go_on(running).await });
-                    return true;
-                }
-                match self.next_event() {
-                    Some(next) => event = next,
-                    None => return true,
-                }
-            },
+        self.handle_admitted(admission)
+    }
+
+    fn handle_admitted(&self, admission: Admission) -> bool {
+        let event = match admission {
+            Admission::Waits => return true,
+            Admission::Full => return false,
+            Admission::Now(event) => event,
+        };
+        let mut running = self.start(&event);
+        if running.is_done() {
+            let Some(next) = self.next_event() else { return true };
+            running = self.start(&next);
         }
+        let socket = self.clone();
+        self.core().spawn(async move { socket.go_on(running).await });
+        true
     }
 
     /// Finishes what runs and handles what has come in the meantime.
     async fn go_on(self, mut running: Running) {
         loop {
             running.finish(&self).await;
+            // Handlers that never wait would otherwise keep the thread for as long as events come.
+            tokio::task::consume_budget().await;
             match self.next_event() {
                 Some(event) => running = self.start(&event),
                 None => return,
@@ -530,8 +579,16 @@ impl Socket {
         }
     }
 
+    /// The handlers of an event have returned: the next one.
     fn next_event(&self) -> Option<Incoming> {
-        let next = self.state().inbox.next();
+        let (greeting, next) = {
+            let mut state = self.state();
+            // The first handlers to return were those of the connection.
+            (std::mem::replace(&mut state.greeting, Greeting::Done), state.inbox.next())
+        };
+        if let Greeting::Overtaken(reason) = greeting {
+            self.start_farewell(reason);
+        }
         if next.is_none() {
             self.release();
         }
@@ -575,16 +632,20 @@ impl Socket {
     /// The socket is gone, found out by the connection: its handlers are called here.
     pub(crate) fn end(&self, reason: DisconnectReason) {
         if self.part(reason, None) {
-            let running = self.say_farewell(reason);
-            if running.is_done() {
-                self.finish_farewell();
-            } else {
-                let socket = self.clone();
-                self.core().spawn(async move {
-                    running.finish(&socket).await;
-                    socket.finish_farewell();
-                });
-            }
+            self.start_farewell(reason);
+        }
+    }
+
+    fn start_farewell(&self, reason: DisconnectReason) {
+        let running = self.say_farewell(reason);
+        if running.is_done() {
+            self.finish_farewell();
+        } else {
+            let socket = self.clone();
+            self.core().spawn(async move {
+                running.finish(&socket).await;
+                socket.finish_farewell();
+            });
         }
     }
 
@@ -600,9 +661,9 @@ impl Socket {
         }
     }
 
-    /// Takes the socket out of everything at once. Whether its handlers are to be told.
+    /// Takes the socket out of everything at once. Whether its handlers are to be told now.
     fn part(&self, reason: DisconnectReason, farewell: Option<&EncodedPacket>) -> bool {
-        let (was_connected, acks) = {
+        let (was_connected, is_greeted, acks) = {
             let mut state = self.state();
             let standing = state.standing;
             if is_over(standing) {
@@ -619,7 +680,11 @@ impl Socket {
                 state.rooms = self.0.namespace.adapter().remove(self.id());
                 self.0.namespace.sockets_mut().remove(&self.id());
             }
-            (was_connected, std::mem::take(&mut state.acks))
+            let is_greeted = matches!(state.greeting, Greeting::Done);
+            if was_connected && !is_greeted {
+                state.greeting = Greeting::Overtaken(reason);
+            }
+            (was_connected, is_greeted, std::mem::take(&mut state.acks))
         };
         // Those who wait for an acknowledgement are told, with no lock held.
         drop(acks);
@@ -628,7 +693,7 @@ impl Socket {
         if !was_connected {
             self.finish_farewell();
         }
-        was_connected
+        was_connected && is_greeted
     }
 
     fn say_farewell(&self, reason: DisconnectReason) -> Running {
@@ -646,12 +711,13 @@ impl Socket {
         self.release();
     }
 
-    /// Lets go of what belongs to the socket, once it is gone and its last handler has returned.
+    /// Lets go of what belongs to the socket, once it is gone and its last handler, or middleware,
+    /// has returned.
     /// What handlers have captured, the socket itself perhaps, is dropped here.
     fn release(&self) {
         let (before, released) = {
             let mut state = self.state();
-            if state.end == End::Ahead || !state.inbox.is_idle() {
+            if state.end == End::Ahead || state.is_asking || !state.inbox.is_idle() {
                 return;
             }
             let released = (
@@ -708,6 +774,10 @@ impl Member for Socket {
             2 => Standing::Refused,
             _ => Standing::Gone,
         }
+    }
+
+    fn is_released(&self) -> bool {
+        self.state().end == End::Released
     }
 }
 

@@ -76,10 +76,23 @@ impl Outbox {
         self.drain()
     }
 
+    /// The driver of a WebSocket holds what the peer does not take: only a ping overtakes that.
+    pub(super) fn hand_over_ping(&mut self) -> Option<Outgoing> {
+        std::mem::take(&mut self.ping).then_some(Outgoing::PING)
+    }
+
+    /// Whether a driver that holds nothing, or what the peer does not take, would be given more.
+    pub(super) fn has_some_to_hand_over(&self) -> bool {
+        self.ping || !self.is_blocked() && !self.packets.is_empty()
+    }
+
     fn drain(&mut self) -> impl Iterator<Item = Outgoing> {
         self.queued_bytes = 0;
-        let ping = std::mem::take(&mut self.ping).then_some(Outgoing::PING);
-        ping.into_iter().chain(self.packets.drain(..))
+        let ping = self.hand_over_ping();
+        // The room for a burst is not kept for ever.
+        let burst = (self.packets.capacity() > 16).then(|| std::mem::take(&mut self.packets));
+        let few = burst.is_none().then(|| self.packets.drain(..));
+        ping.into_iter().chain(burst.into_iter().flatten()).chain(few.into_iter().flatten())
     }
 
     /// The driver still holds so many bytes of what it has taken.

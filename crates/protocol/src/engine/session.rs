@@ -161,6 +161,9 @@ pub enum WebSocketState {
 /// has gone is not found out earlier by the time of a heartbeat.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How many probes are answered, of those that come before an answer leaves.
+const MAX_PROBES: usize = 4;
+
 /// How often a poll is released while a WebSocket takes the session over.
 const NOOP_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -366,7 +369,11 @@ impl Session {
     /// The next thing to tell the application.
     pub fn poll_event(&mut self, now: Instant, config: &Config) -> Option<Event> {
         while self.events.is_empty() && self.decode_packet(now, config) {}
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if self.events.is_empty() && self.events.capacity() > 16 {
+            self.events = VecDeque::new();
+        }
+        event
     }
 
     /// Whether [`poll_event`](Self::poll_event) may have something.
@@ -410,7 +417,8 @@ impl Session {
     }
 
     /// What a WebSocket is to write, appended to `frames`, and whether it goes on after that.
-    /// `unwritten_bytes` of what it was given before could not be written yet.
+    /// `unwritten_bytes` of what it was given before could not be written yet: as long as there are
+    /// some it is given a ping at most, which it writes before them.
     pub fn poll_websocket(
         &mut self,
         now: Instant,
@@ -421,7 +429,9 @@ impl Session {
         match &mut self.phase {
             Phase::WebSocket(current) if *current == id => {
                 self.outbox.set_unwritten(now, unwritten_bytes);
-                if !self.outbox.is_empty() {
+                if self.outbox.is_blocked() {
+                    frames.extend(self.outbox.hand_over_ping());
+                } else {
                     frames.extend(self.outbox.hand_over());
                 }
                 WebSocketState::Open
@@ -446,7 +456,7 @@ impl Session {
     /// Whether the driver of a WebSocket has something to do.
     pub fn wants_websocket(&self, id: WebSocketId) -> bool {
         match &self.phase {
-            Phase::WebSocket(current) if *current == id => !self.outbox.is_empty(),
+            Phase::WebSocket(current) if *current == id => self.outbox.has_some_to_hand_over(),
             Phase::Polling { candidate: Some(candidate), .. } if candidate.id == id => {
                 matches!(candidate.probe, Probe::Answering { .. })
             }
@@ -587,7 +597,7 @@ impl Session {
                     Message::Text(text) if text == "2probe" => {
                         // The poll that is open now is released at once, a later one after a while.
                         let probes = match candidate.probe {
-                            Probe::Answering { probes, .. } => probes + 1,
+                            Probe::Answering { probes, .. } => (probes + 1).min(MAX_PROBES),
                             Probe::Awaited | Probe::Answered { .. } => 1,
                         };
                         candidate.probe = Probe::Answering { probes, noop_at: now + NOOP_INTERVAL };
@@ -624,7 +634,11 @@ impl Session {
 
     fn websocket_ended(&mut self, now: Instant, id: WebSocketId, reason: CloseReason) {
         match &mut self.phase {
-            Phase::WebSocket(current) if *current == id => self.end(now, reason),
+            Phase::WebSocket(current) if *current == id => {
+                self.end(now, reason);
+                self.phase = Phase::Closed(End::Cut(id));
+                self.outbox.clear();
+            }
             Phase::Polling { candidate: slot, .. } => {
                 slot.take_if(|candidate| candidate.id == id);
             }

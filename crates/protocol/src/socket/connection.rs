@@ -12,6 +12,12 @@ use crate::engine::Message;
 pub trait Member {
     /// Where it stands now. It may change at any time, by the application's doing.
     fn standing(&self) -> Standing;
+
+    /// Whether nothing runs for it any more, once it is over. Until then it counts among the
+    /// namespaces of its connection, so that leaving and joining again gets around no limit.
+    fn is_released(&self) -> bool {
+        matches!(self.standing(), Standing::Refused | Standing::Gone)
+    }
 }
 
 /// Whether a namespace has been joined.
@@ -78,6 +84,8 @@ pub enum Violation {
 pub struct Connection<S> {
     decoder: Decoder,
     members: Vec<(Box<str>, S)>,
+    /// Sockets that the client has left, until nothing runs for them any more.
+    left: Vec<S>,
     /// By when a first namespace must have been joined; `None` once that was seen.
     connect_by: Option<Instant>,
     /// By when the attachments of the packet in the decoder must be there.
@@ -90,6 +98,7 @@ impl<S: Member + Clone> Connection<S> {
         Self {
             decoder: Decoder::new(limits),
             members: Vec::new(),
+            left: Vec::new(),
             connect_by: Some(now + connect_timeout),
             attachments_by: None,
         }
@@ -106,6 +115,10 @@ impl<S: Member + Clone> Connection<S> {
             Message::Binary(attachment) => self.decoder.decode_binary(attachment)?,
         };
         let Some(packet) = packet else {
+            // Attachments are taken for a namespace that was joined only.
+            if let Some(namespace) = self.decoder.partial_namespace() {
+                self.connected(namespace)?;
+            }
             let timeout = self.decoder.limits().attachment_timeout;
             self.attachments_by.get_or_insert(now + timeout);
             return Ok(None);
@@ -113,11 +126,11 @@ impl<S: Member + Clone> Connection<S> {
         self.attachments_by = None;
         match packet {
             Packet::Connect { namespace, payload } => {
-                self.forget_the_gone();
-                if self.member(&namespace).is_some() {
+                self.forget_the_released();
+                if self.member(&namespace).is_some_and(|member| !is_over(member)) {
                     return Err(Violation::ConnectedTwice);
                 }
-                if self.members.len() >= self.decoder.limits().max_namespaces {
+                if self.members.len() + self.left.len() >= self.decoder.limits().max_namespaces {
                     return Err(Violation::TooManyNamespaces);
                 }
                 Ok(Some(Action::Connect { namespace, auth: payload }))
@@ -131,10 +144,11 @@ impl<S: Member + Clone> Connection<S> {
                 Ok(member.map(|member| Action::Ack(member, ack)))
             }
             Packet::Disconnect { namespace } => {
-                let index = self.members.iter().position(|(name, _)| *namespace == **name);
+                let index = self.members.iter().rposition(|(name, _)| *namespace == **name);
                 let index = index.ok_or(Violation::NotConnected)?;
                 let (_, member) = self.members.swap_remove(index);
                 self.note_joined(&member);
+                self.left.push(member.clone());
                 Ok(Some(Action::Disconnect(member)))
             }
             Packet::ConnectError { .. } => Err(Violation::WrongDirection),
@@ -170,10 +184,11 @@ impl<S: Member + Clone> Connection<S> {
         Ok(())
     }
 
-    fn forget_the_gone(&mut self) {
+    fn forget_the_released(&mut self) {
+        self.left.retain(|member| !member.is_released());
         let members = std::mem::take(&mut self.members);
         for (name, member) in members {
-            if matches!(member.standing(), Standing::Gone | Standing::Refused) {
+            if is_over(&member) && member.is_released() {
                 self.note_joined(&member);
             } else {
                 self.members.push((name, member));
@@ -188,8 +203,10 @@ impl<S: Member + Clone> Connection<S> {
         }
     }
 
+    /// The socket of a namespace; the last one, if others have left it.
     fn member(&self, namespace: &str) -> Option<&S> {
-        self.members.iter().find(|(name, _)| **name == *namespace).map(|(_, member)| member)
+        let mut members = self.members.iter().rev();
+        members.find(|(name, _)| **name == *namespace).map(|(_, member)| member)
     }
 
     /// The socket for an event. One that this end has just sent away is no violation: the peer may
@@ -202,6 +219,10 @@ impl<S: Member + Clone> Connection<S> {
             Standing::Connecting => Err(Violation::NotConnected),
         }
     }
+}
+
+fn is_over<S: Member>(member: &S) -> bool {
+    matches!(member.standing(), Standing::Refused | Standing::Gone)
 }
 
 fn has_joined<S: Member>(member: &S) -> bool {

@@ -34,6 +34,9 @@ impl Default for Limits {
     }
 }
 
+/// Below how many bytes an attachment is copied out of the buffer it came in.
+const SMALL: usize = 4096;
+
 /// Messages that are no packet. The texts are those of the reference where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -104,11 +107,23 @@ impl Decoder {
         self.partial.is_some()
     }
 
+    /// The namespace of the packet whose attachments are on the way.
+    pub(super) fn partial_namespace(&self) -> Option<&Text> {
+        self.partial.as_ref().map(|partial| match &partial.packet {
+            Packet::Event(Event { namespace, .. }) | Packet::Ack(Ack { namespace, .. }) => {
+                namespace
+            }
+            other => unreachable!("only events and acknowledgements have attachments: {other:?}"),
+        })
+    }
+
     /// Decodes a text message (UTF-8). `None`: the packet waits for its attachments.
     pub fn decode_text(&mut self, text: Bytes) -> Result<Option<Packet>, DecodeError> {
         if self.partial.is_some() {
             return Err(DecodeError::UnexpectedText);
         }
+        let announces = matches!(text.first(), Some(b'5' | b'6'));
+        let text = if announces { Bytes::copy_from_slice(&text) } else { text };
         let (packet, attachments) = decode(text, &self.limits)?;
         if attachments == 0 {
             return Ok(Some(packet));
@@ -125,7 +140,12 @@ impl Decoder {
             Packet::Ack(ack) => &mut ack.payload,
             other => unreachable!("only events and acknowledgements have attachments: {other:?}"),
         };
-        payload.attachments.push(attachment);
+        // It may wait for others for a while: what is small is copied, so that it does not keep a
+        // large buffer alive.
+        payload.attachments.push(match attachment.len() {
+            ..SMALL => Bytes::copy_from_slice(&attachment),
+            _ => attachment,
+        });
         partial.missing -= 1;
         if partial.missing > 0 {
             return Ok(None);

@@ -1098,11 +1098,11 @@ fn a_websocket_that_writes_nothing_is_cut() {
     rig.send_bytes(bound + 1);
     assert_eq!(rig.frames(WS, 0).0.len(), 1);
     assert_eq!(rig.frames(WS, bound + 1), (NOTHING, WebSocketState::Open));
-    // The driver takes more and more, the peer does not.
+    // There is more and more to take, and the peer takes nothing.
     for second in 1..10 {
         rig.at(secs(second)).send_bytes(1000);
-        let unwritten = bound + 1 + 1000 * (second as usize - 1);
-        assert_eq!(rig.frames(WS, unwritten).0.len(), 1);
+        assert!(!rig.session.wants_websocket(WS));
+        assert_eq!(rig.frames(WS, bound + 1), (NOTHING, WebSocketState::Open));
         assert_eq!(rig.deadline(), Some(secs(10)), "after {second} s");
     }
     rig.tick(secs(10));
@@ -1198,4 +1198,25 @@ fn a_client_in_a_hurry_is_not_slow_at_once() {
     rig.say(WS, "5");
     rig.send_bytes(bound + 1);
     assert!(rig.session.is_open());
+}
+
+#[test]
+fn a_blocked_websocket_is_given_a_ping_and_no_data() {
+    let mut rig = Rig::websocket();
+    rig.send("4first");
+    assert_eq!(rig.frames(WS, 0).0.len(), 1);
+    rig.send("4second");
+    assert_eq!(rig.frames(WS, 7), (NOTHING, WebSocketState::Open));
+    rig.tick(secs(25));
+    assert!(rig.session.wants_websocket(WS));
+    assert_eq!(rig.frames(WS, 7), (vec!["2".to_owned()], WebSocketState::Open));
+    assert_eq!(rig.frames(WS, 0), (vec!["4second".to_owned()], WebSocketState::Open));
+}
+
+#[test]
+fn probes_without_end_are_answered_a_few_times() {
+    let mut rig = Rig::polling();
+    rig.handle(Input::WebSocketOpened(WS));
+    (0..1000).for_each(|_| rig.say(WS, "2probe"));
+    assert_eq!(rig.frames(WS, 0).0.len(), 4);
 }
