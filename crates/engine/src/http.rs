@@ -160,7 +160,12 @@ impl Engine {
         }
     }
 
-    fn check_origin(&self, uri: &http::Uri, headers: &HeaderMap, upgrade: bool) -> Result<(), Refusal> {
+    fn check_origin(
+        &self,
+        uri: &http::Uri,
+        headers: &HeaderMap,
+        upgrade: bool,
+    ) -> Result<(), Refusal> {
         let cors = self.0.config.cors.as_ref();
         check_origin(cors, uri, headers, upgrade).map_err(|origin| {
             match cors {

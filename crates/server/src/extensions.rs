@@ -35,7 +35,8 @@ impl Extensions {
     /// returned, the value is dropped instead: it could keep its own socket alive.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
         let value: Arc<dyn Any + Send + Sync> = Arc::new(value);
-        let before = self.lock().as_mut().and_then(|it| it.insert(TypeId::of::<T>(), value.clone()));
+        let before =
+            self.lock().as_mut().and_then(|it| it.insert(TypeId::of::<T>(), value.clone()));
         before.and_then(into_value)
     }
 

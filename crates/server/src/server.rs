@@ -21,7 +21,8 @@ use tokio::{net::ToSocketAddrs, runtime::Handle};
 
 use crate::{
     Broadcast, DisconnectReason, EmitError, EventError, IntoRooms, ListenerId, Middleware,
-    Namespace, ServerBuilder, Sid, Socket, builder::Options, connection::Connection, extract::Context,
+    Namespace, ServerBuilder, Sid, Socket, builder::Options, connection::Connection,
+    extract::Context,
 };
 
 /// A Socket.IO server. Cheap to clone; all clones are the same server.

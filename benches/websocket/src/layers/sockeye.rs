@@ -69,7 +69,10 @@ impl Driver {
         let is_shared = self.unread.is_empty();
         let mut buffer =
             if is_shared { READ_BUFFER.take() } else { std::mem::take(&mut self.unread) };
-        buffer.reserve(BUFFER);
+        let least = if is_shared { BUFFER / 2 } else { BUFFER / 8 };
+        if buffer.capacity() - buffer.len() < least {
+            buffer.reserve(if is_shared { BUFFER } else { buffer.len().clamp(least, BUFFER) });
+        }
         let read = poll_read_buf(Pin::new(&mut self.io), cx, &mut buffer);
         if matches!(read, Poll::Ready(Ok(1..))) {
             self.receive(&mut buffer);

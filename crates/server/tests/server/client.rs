@@ -175,6 +175,11 @@ impl Client {
         assert_eq!(self.next().await, Frame::Close(code));
     }
 
+    /// The connection under the WebSocket.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Leaves as a client does that closes its WebSocket in good order.
     pub(crate) async fn close(mut self) {
         self.send_frame(Opcode::Close, &[]).await;

@@ -367,3 +367,45 @@ async fn a_session_moves_to_a_websocket_and_knows_it() {
     client.close().await;
     assert_eq!(reasons.next().await, DisconnectReason::TransportClose);
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_during_on_connection_misses_no_on_disconnect() {
+    let (io, addr) = serve(Server::builder()).await;
+    let (tell, mut told) = channel();
+    let gone = Arc::new(Notify::new());
+    let left = gone.clone();
+    io.on_connection(move |socket: Socket| {
+        let (left, tell) = (left.clone(), tell.clone());
+        async move {
+            left.notified().await;
+            let _ = tell.send(format!("connected: {}", socket.connected()));
+            socket.on_disconnect(move |reason: String| {
+                let _ = tell.send(reason);
+            });
+        }
+    });
+    let client = Client::connect(addr).await;
+    let socket = io.sockets().pop().expect("it is in");
+    client.close().await;
+    eventually("the end", || !socket.connected()).await;
+    assert_eq!(told.rest(), Vec::<String>::new());
+    gone.notify_one();
+    assert_eq!(told.next().await, "connected: false");
+    assert_eq!(told.next().await, "transport close");
+    eventually("the release", || !socket.off("disconnect")).await;
+}
+
+#[tokio::test]
+async fn on_connection_may_send_the_client_out_and_register_handlers_then() {
+    let (io, addr) = serve(Server::builder()).await;
+    let (tell, mut told) = channel();
+    io.on_connection(move |socket: Socket| {
+        socket.disconnect();
+        let tell = tell.clone();
+        socket.on_disconnect(move |reason: DisconnectReason| {
+            let _ = tell.send(reason);
+        });
+    });
+    let _client = Client::connect(addr).await;
+    assert_eq!(told.next().await, DisconnectReason::ServerNamespaceDisconnect);
+}

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -598,4 +601,76 @@ async fn data_is_kept_with_the_socket() {
     client.send(r#"42["set",{"name":"ann"}]"#).await;
     client.send(r#"421["get"]"#).await;
     client.expect(r#"431[{"name":"ann"}]"#).await;
+}
+
+#[tokio::test]
+async fn the_id_of_a_socket_is_emitted_as_text() {
+    let (io, addr) = serve(Server::builder()).await;
+    io.on_connection(|socket: Socket| socket.emit("id", (socket.id(), [Some(socket.id())])));
+    let mut client = Client::connect(addr).await;
+    let id = client.id.clone();
+    client.expect(&format!(r#"42["id","{id}",["{id}"]]"#)).await;
+}
+
+#[tokio::test]
+async fn what_a_client_sent_is_quoted_in_short() {
+    let (io, addr) = serve(Server::builder()).await;
+    io.on("number", |number: i64| number);
+    let mut client = Client::connect(addr).await;
+    client.send(&format!(r#"420["number","{}"]"#, "x".repeat(100_000))).await;
+    let answer = client.text().await;
+    assert!(answer.starts_with(r#"430[{"error":"argument 1: invalid type"#), "{answer}");
+    assert!(answer.len() < 300, "{answer}");
+}
+
+#[tokio::test]
+async fn the_server_mirrors_its_main_namespace() {
+    let (io, addr) = serve(Server::builder()).await;
+    io.once("once", || "once");
+    io.on("off", || "off");
+    let listener = io.on("listener", || "listener");
+    let mut client = Client::connect(addr).await;
+    client.send(r#"420["once"]"#).await;
+    client.expect(r#"430["once"]"#).await;
+    assert!(!io.off("once") && io.off("off") && io.off_listener(listener));
+    let socket = io.socket(client.id.parse().unwrap()).expect("it is in");
+    socket.join(["a", "b", "c"]);
+    socket.leave(["a", "b"]);
+    assert_eq!(io.rooms(), ["c".into()]);
+}
+
+#[tokio::test]
+async fn values_of_a_socket_may_use_it_while_they_are_copied() {
+    struct Reentrant(Socket);
+
+    impl Clone for Reentrant {
+        fn clone(&self) -> Self {
+            self.0.extensions().insert(1_u8);
+            Self(self.0.clone())
+        }
+    }
+
+    let (io, addr) = serve(Server::builder()).await;
+    let client = Client::connect(addr).await;
+    let socket = io.socket(client.id.parse().unwrap()).expect("it is in");
+    socket.extensions().insert(Reentrant(socket.clone()));
+    assert!(socket.extensions().get::<Reentrant>().is_some());
+    assert_eq!(socket.extensions().get::<u8>(), Some(1));
+    assert_eq!(socket.extensions().remove::<u8>(), Some(1));
+    assert!(socket.extensions().remove::<Reentrant>().is_some());
+}
+
+#[test]
+fn an_adapter_may_be_made_by_asking_for_another_namespace() {
+    let server = Arc::new(OnceLock::<Server>::new());
+    let known = server.clone();
+    let builder = Server::builder().adapter(move |name| {
+        if let Some(io) = known.get() {
+            assert!(name == "/b" || io.of("/b").name() == "/b");
+        }
+        Arc::new(sockeye::adapter::MemoryAdapter::new())
+    });
+    let io = builder.build().unwrap();
+    assert!(server.set(io.clone()).is_ok());
+    assert_eq!(io.of("/a").name(), "/a");
 }

@@ -1,6 +1,6 @@
 //! Every limit: what is within it goes through, what is over it does what the option says.
 
-use std::future::pending;
+use std::{future::pending, time::Duration};
 
 use sockeye::{DisconnectReason, Server, Socket};
 use sockeye_websocket::Opcode;
@@ -123,6 +123,29 @@ async fn max_namespaces_bounds_those_of_a_connection() {
 }
 
 #[tokio::test]
+async fn max_namespaces_counts_those_left_whose_handlers_or_middlewares_still_run() {
+    let (io, addr) = serve(Server::builder().max_namespaces(5)).await;
+    io.of("/handlers").on_connection(|_: Socket| pending::<()>());
+    io.of("/farewell").on_disconnect(|_: Socket| pending::<()>());
+    io.of("/middleware").middleware(|_: Socket| pending::<Result<(), String>>());
+    io.of("/idle");
+    for name in ["/handlers", "/farewell", "/middleware"] {
+        let mut client = Client::connect(addr).await;
+        for _ in 0..5 {
+            client.send(&format!("40{name},")).await;
+            client.send(&format!("41{name},")).await;
+        }
+        while let Frame::Text(_) = client.next().await {}
+    }
+    let mut client = Client::connect(addr).await;
+    for _ in 0..20 {
+        client.join("/idle", "").await;
+        client.send("41/idle,").await;
+    }
+    eventually("the end of those that left", || io.counts().sessions == 1).await;
+}
+
+#[tokio::test]
 async fn max_connections_bounds_the_sessions() {
     let (io, addr) = serve(Server::builder().max_connections(2)).await;
     let one = Client::connect(addr).await;
@@ -227,5 +250,16 @@ fn options_that_contradict_each_other_are_refused() {
     assert_eq!(refusal(builder().connect_timeout(zero)), "connect_timeout is zero");
     assert_eq!(refusal(builder().header_timeout(zero)), "header_timeout is zero");
     assert_eq!(refusal(builder().body_timeout(zero)), "body_timeout is zero");
+    let year = Duration::from_secs(365 * 24 * 60 * 60);
+    for builder in [
+        builder().ping_timeout(Duration::MAX),
+        builder().body_timeout(Duration::MAX),
+        builder().connect_timeout(Duration::MAX),
+        builder().attachment_timeout(year + millis(1)),
+        builder().ack_timeout(Duration::MAX),
+    ] {
+        assert!(refusal(builder).ends_with(" s is over one year"));
+    }
+    assert!(builder().ack_timeout(None).connect_timeout(year).build().is_ok());
     assert!(builder().max_payload(1000).max_waiting_bytes(2000).max_depth(128).build().is_ok());
 }

@@ -11,6 +11,7 @@ mod middleware;
 mod moves;
 mod order;
 mod origins;
+mod pressure;
 mod rooms;
 
 use std::{fmt::Debug, net::SocketAddr, time::Duration};

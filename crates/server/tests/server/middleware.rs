@@ -54,9 +54,18 @@ async fn a_refusal_carries_a_message_and_data() {
         "no number".parse::<u8>().map_err(Box::<dyn std::error::Error + Send + Sync>::from)?;
         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     });
+    io.of("/typed").middleware(|| async { Err::<(), _>("no number".parse::<u8>().unwrap_err()) });
+    io.of("/no-json").middleware(|| {
+        let data = std::collections::BTreeMap::from([((1, 2), 3)]);
+        Err::<(), _>(ConnectError::new("no JSON").data(data))
+    });
     let mut client = Client::open(addr).await;
     client.send("40").await;
     client.expect(r#"44{"message":"not \"authorized\"","data":{"code":401}}"#).await;
+    client.send("40/typed,").await;
+    client.expect(r#"44/typed,{"message":"invalid digit found in string"}"#).await;
+    client.send("40/no-json,").await;
+    client.expect(r#"44/no-json,{"message":"no JSON"}"#).await;
     client.send("40/text,").await;
     client.expect(r#"44/text,{"message":"plain text"}"#).await;
     client.send("40/string,").await;

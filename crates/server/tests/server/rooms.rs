@@ -183,7 +183,10 @@ async fn a_socket_is_in_max_rooms_at_most() {
     let socket = sockets.next().await;
     socket.join("a");
     let error = socket.try_join(["b", "c"]).unwrap_err();
-    assert_eq!(error.to_string(), "none of the rooms was joined: a socket may be in 2, which is the limit");
+    assert_eq!(
+        error.to_string(),
+        "none of the rooms was joined: a socket may be in 2, which is the limit"
+    );
     assert_eq!(rooms_of(&socket), names(&["a"]), "none of them is joined");
     assert_eq!(socket.try_join(["a", "b", "b"]), Ok(()));
     socket.join("c");
