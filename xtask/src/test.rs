@@ -79,7 +79,14 @@ const STEPS: [Step; 12] = [
         part: Part::Rust,
         needs: &[],
         tools: &[],
-        run: |runner| runner.run(&mut runner.cargo(&["test", "--workspace", "--all-features"])),
+        run: |runner| {
+            runner.run(&mut runner.cargo(&[
+                "test",
+                "--workspace",
+                "--all-features",
+                "--no-fail-fast",
+            ]))
+        },
     },
     Step {
         name: "npm",

@@ -44,8 +44,8 @@ fn bad_frames_from_a_server_are_refused() {
         (b"\x82\x7e\x00\x7d", NonMinimalLength(125), 1002),
         (b"\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x7d", NonMinimalLength(125), 1002),
         (b"\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff", NonMinimalLength(65535), 1002),
-        (b"\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00", LengthOverflow(1 << 63), 1002),
-        (b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", LengthOverflow(u64::MAX), 1002),
+        (b"\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00", LengthOverflow(1 << 63), 1009),
+        (b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", LengthOverflow(u64::MAX), 1009),
         // Fragments.
         (b"\x00\x00", UnexpectedContinuation, 1002),
         (b"\x80\x00", UnexpectedContinuation, 1002),
