@@ -47,12 +47,13 @@ pub(crate) struct Core {
     runtime: OnceLock<Handle>,
     /// Sockets that have not been dropped, connected or not.
     pub(crate) sockets: AtomicUsize,
+    pub(crate) overloads: Overloads,
     /// Sockets that may still call handlers.
     pub(crate) handling: AtomicUsize,
     is_closed: AtomicBool,
 }
 
-/// How much a server holds at the moment.
+/// How much a server holds at the moment, and how often it could not keep up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counts {
@@ -62,6 +63,10 @@ pub struct Counts {
     pub sockets: usize,
     /// Rooms, over all namespaces; those named by the ids of sockets do not count.
     pub rooms: usize,
+    /// Sockets that were disconnected with `slow consumer` since the server was made.
+    pub slow_consumers: usize,
+    /// Sockets that were disconnected with `event backlog` since the server was made.
+    pub event_backlogs: usize,
 }
 
 /// A server that listens. Dropping it changes nothing; the server goes on.
@@ -100,6 +105,7 @@ impl Server {
             options: builder.options,
             runtime: OnceLock::new(),
             sockets: AtomicUsize::new(0),
+            overloads: Overloads::default(),
             handling: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
         });
@@ -211,6 +217,8 @@ impl Server {
         Counts {
             sessions: self.engine.sessions_count(),
             sockets: self.shared.core.sockets.load(Ordering::Relaxed),
+            slow_consumers: self.shared.core.overloads.slow_consumers.load(Ordering::Relaxed),
+            event_backlogs: self.shared.core.overloads.event_backlogs.load(Ordering::Relaxed),
             rooms: self.shared.namespaces().iter().map(|namespace| namespace.rooms().len()).sum(),
         }
     }
@@ -291,6 +299,23 @@ impl Shared {
 
     fn namespaces_mut(&self) -> RwLockWriteGuard<'_, HashMap<Box<str>, Namespace>> {
         self.namespaces.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How often a socket had to go because it could not be kept up with, one way or the other.
+#[derive(Default)]
+pub(crate) struct Overloads {
+    slow_consumers: AtomicUsize,
+    event_backlogs: AtomicUsize,
+}
+
+impl Overloads {
+    pub(crate) fn note(&self, reason: DisconnectReason) {
+        match reason {
+            DisconnectReason::SlowConsumer => self.slow_consumers.fetch_add(1, Ordering::Relaxed),
+            DisconnectReason::EventBacklog => self.event_backlogs.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
     }
 }
 

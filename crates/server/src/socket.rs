@@ -1,13 +1,13 @@
 //! Sockets.
 
+mod life;
+
 use std::{
     fmt,
-    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
-    task::Waker,
 };
 
 use bytes::Bytes;
@@ -15,17 +15,17 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sockeye_adapter::{Recipient, Room};
 use sockeye_engine::{Handshake, Transport};
-use sockeye_event::{Ack, EncodeError, EncodedArgs, Event, FromReply, Handler, SendAck};
-use sockeye_protocol::socket::{self, EncodedPacket, Member, Payload, Standing, Text};
+use sockeye_event::{EncodeError, EncodedArgs, FromReply, Handler, SendAck};
+use sockeye_protocol::socket::{self, EncodedPacket, Member, Standing};
 
 use crate::{
-    AckError, AckFuture, Broadcast, ConnectError, DisconnectReason, EmitError, EventError,
-    EventErrorKind, Extensions, IntoRooms, ListenerId, Namespace, Server, Sid,
+    AckError, AckFuture, Broadcast, DisconnectReason, EmitError, Extensions, IntoRooms, ListenerId,
+    Namespace, Server, Sid,
     ack::PendingAcks,
     connection::Client,
     emit,
     extract::Context,
-    inbox::{Admission, Inbox, Incoming, Kind, Running, call_all, panic_message},
+    inbox::Inbox,
     listener::{Listener, Listeners, warn_of_name},
     room::rooms,
     server::Core,
@@ -129,6 +129,12 @@ impl Socket {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, packet: &EncodedPacket) {
+        if !is_over(self.standing()) {
+            self.0.client.session.send(packet.packets());
+        }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -449,321 +455,10 @@ impl Socket {
     pub fn close_connection(&self) {
         self.0.client.session.close();
     }
-
-    // --- Its life, as the connection tells it ---
-
-    fn send(&self, packet: &EncodedPacket) {
-        if !is_over(self.standing()) {
-            self.0.client.session.send(packet.packets());
-        }
-    }
-
-    /// The client wants to join: asks the middlewares.
-    pub(crate) fn connect(self) {
-        let auth = self.auth_payload();
-        if !self.0.namespace.has_middlewares() {
-            return self.accept(auth);
-        }
-        self.state().is_asking = true;
-        let socket = self.clone();
-        let asked = async move {
-            let namespace = socket.0.namespace.clone();
-            match namespace.ask_middlewares(&socket, &auth).await {
-                Ok(()) => socket.accept(auth),
-                Err(error) => socket.refuse(&error),
-            }
-        };
-        // Most middlewares decide at once; only those that wait cost a task.
-        let mut asked = Box::pin(catch_panic(asked));
-        let mut cx = std::task::Context::from_waker(Waker::noop());
-        match asked.as_mut().poll(&mut cx) {
-            std::task::Poll::Ready(outcome) => self.handle_verdict(outcome),
-            std::task::Poll::Pending => {
-                let core = self.core().clone();
-                core.spawn(async move { self.handle_verdict(asked.await) });
-            }
-        }
-    }
-
-    fn handle_verdict(&self, outcome: Result<(), String>) {
-        if let Err(panic) = outcome {
-            self.report("connection", EventErrorKind::Panic(panic));
-            self.refuse(&ConnectError::new("Internal error"));
-        }
-        self.state().is_asking = false;
-        self.release();
-    }
-
-    /// `["connection",{…}]`: the auth as the one argument, if there is one.
-    fn auth_payload(&self) -> Payload {
-        let mut json = b"[\"connection\"".to_vec();
-        if let Some(auth) = &self.0.auth {
-            json.push(b',');
-            json.extend_from_slice(auth);
-        }
-        json.push(b']');
-        Payload { json: json.into(), attachments: Vec::new() }
-    }
-
-    fn accept(&self, auth: Payload) {
-        let greeting = Incoming {
-            name: Text::from_static("connection"),
-            payload: auth,
-            id: None,
-            kind: Kind::Connection,
-        };
-        let admission = {
-            let mut state = self.state();
-            if state.standing != Standing::Connecting {
-                return;
-            }
-            let rooms = std::mem::take(&mut state.rooms);
-            self.0.namespace.sockets_mut().insert(self.id(), self.clone());
-            self.0.namespace.adapter().add(self.0.clone(), &rooms);
-            self.set_standing(&mut state, Standing::Connected);
-            let connected = socket::connect(self.0.namespace.name(), &self.id());
-            self.0.client.session.send(connected.packets());
-            // Under the lock, so that it comes before every event and before the end.
-            state.inbox.admit(greeting, self.core().options.max_backlog_bytes)
-        };
-        self.handle_admitted(admission);
-    }
-
-    fn refuse(&self, error: &ConnectError) {
-        let refusal = error.encode(self.0.namespace.name());
-        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, Some(&refusal));
-    }
-
-    /// An event has come; false if too many wait already.
-    pub(crate) fn handle_event(&self, event: socket::Event) -> bool {
-        self.handle(Incoming {
-            name: event.name,
-            payload: event.payload,
-            id: event.id,
-            kind: Kind::Event,
-        })
-    }
-
-    fn handle(&self, event: Incoming) -> bool {
-        let max_bytes = self.core().options.max_backlog_bytes;
-        let admission = self.state().inbox.admit(event, max_bytes);
-        self.handle_admitted(admission)
-    }
-
-    fn handle_admitted(&self, admission: Admission) -> bool {
-        let event = match admission {
-            Admission::Waits => return true,
-            Admission::Full => return false,
-            Admission::Now(event) => event,
-        };
-        let mut running = self.start(&event);
-        if running.is_done() {
-            let Some(next) = self.next_event() else { return true };
-            running = self.start(&next);
-        }
-        let socket = self.clone();
-        self.core().spawn(async move { socket.go_on(running).await });
-        true
-    }
-
-    /// Finishes what runs and handles what has come in the meantime.
-    async fn go_on(self, mut running: Running) {
-        loop {
-            running.finish(&self).await;
-            // Handlers that never wait would otherwise keep the thread for as long as events come.
-            tokio::task::consume_budget().await;
-            match self.next_event() {
-                Some(event) => running = self.start(&event),
-                None => return,
-            }
-        }
-    }
-
-    /// The handlers of an event have returned: the next one.
-    fn next_event(&self) -> Option<Incoming> {
-        let (greeting, next) = {
-            let mut state = self.state();
-            // The first handlers to return were those of the connection.
-            (std::mem::replace(&mut state.greeting, Greeting::Done), state.inbox.next())
-        };
-        if let Greeting::Overtaken(reason) = greeting {
-            self.start_farewell(reason);
-        }
-        if next.is_none() {
-            self.release();
-        }
-        next
-    }
-
-    fn start(&self, event: &Incoming) -> Running {
-        let context = Context { socket: self.clone(), reason: None };
-        let ack = event.id.map_or_else(Ack::none, |id| Ack::new(self.0.clone(), id));
-        let listeners = match event.kind {
-            Kind::Connection => [Some(self.0.namespace.connection_listeners()), None],
-            Kind::Event => {
-                [self.0.namespace.listeners(&event.name), self.state().listeners.get(&event.name)]
-            }
-        };
-        let called = Event::new(&event.name, &event.payload, ack);
-        let running = call_all(&context, &listeners, &event.name, &called);
-        if listeners.iter().flatten().flat_map(|listeners| listeners.iter()).any(Listener::is_over)
-        {
-            self.0.namespace.forget_over(&event.name);
-            let removed = self.state().listeners.remove_over(&event.name);
-            drop(removed);
-        }
-        running
-    }
-
-    /// An acknowledgement has come.
-    pub(crate) fn handle_ack(&self, ack: socket::Ack) {
-        let Some(id) = ack.id else { return };
-        let waiting = self.state().acks.remove(id);
-        if let Some(waiting) = waiting {
-            let _ = waiting.send(ack.payload);
-        }
-    }
-
-    pub(crate) fn forget_ack(&self, id: u64) {
-        let forgotten = self.state().acks.remove(id);
-        drop(forgotten);
-    }
-
-    /// The socket is gone, found out by the connection: its handlers are called here.
-    pub(crate) fn end(&self, reason: DisconnectReason) {
-        if self.part(reason, None) {
-            self.start_farewell(reason);
-        }
-    }
-
-    fn start_farewell(&self, reason: DisconnectReason) {
-        let running = self.say_farewell(reason);
-        if running.is_done() {
-            self.finish_farewell();
-        } else {
-            let socket = self.clone();
-            self.core().spawn(async move {
-                running.finish(&socket).await;
-                socket.finish_farewell();
-            });
-        }
-    }
-
-    /// The socket is gone by the application's doing, which may hold locks of its own: its handlers
-    /// are called by another task. `farewell` is the last that the client gets.
-    pub(crate) fn end_elsewhere(&self, reason: DisconnectReason, farewell: Option<&EncodedPacket>) {
-        if self.part(reason, farewell) {
-            let socket = self.clone();
-            self.core().spawn(async move {
-                socket.say_farewell(reason).finish(&socket).await;
-                socket.finish_farewell();
-            });
-        }
-    }
-
-    /// Takes the socket out of everything at once. Whether its handlers are to be told now.
-    fn part(&self, reason: DisconnectReason, farewell: Option<&EncodedPacket>) -> bool {
-        let (was_connected, is_greeted, acks) = {
-            let mut state = self.state();
-            let standing = state.standing;
-            if is_over(standing) {
-                return false;
-            }
-            // Under the lock, so that the client is never told before it is told that it is in.
-            if let Some(farewell) = farewell {
-                self.0.client.session.send(farewell.packets());
-            }
-            let was_connected = standing == Standing::Connected;
-            let left = if was_connected { Standing::Gone } else { Standing::Refused };
-            self.set_standing(&mut state, left);
-            if was_connected {
-                state.rooms = self.0.namespace.adapter().remove(self.id());
-                self.0.namespace.sockets_mut().remove(&self.id());
-            }
-            let is_greeted = matches!(state.greeting, Greeting::Done);
-            if was_connected && !is_greeted {
-                state.greeting = Greeting::Overtaken(reason);
-            }
-            (was_connected, is_greeted, std::mem::take(&mut state.acks))
-        };
-        // Those who wait for an acknowledgement are told, with no lock held.
-        drop(acks);
-        self.0.client.remove(self);
-        tracing::debug!(socket = %self.id(), %reason, was_connected, "socket disconnected");
-        if !was_connected {
-            self.finish_farewell();
-        }
-        was_connected && is_greeted
-    }
-
-    fn say_farewell(&self, reason: DisconnectReason) -> Running {
-        let context = Context { socket: self.clone(), reason: Some(reason) };
-        let listeners =
-            [self.0.namespace.listeners(DISCONNECT), self.state().listeners.get(DISCONNECT)];
-        let json = format!(r#"["{DISCONNECT}","{reason}"]"#);
-        let payload = Payload { json: json.into(), attachments: Vec::new() };
-        let event = Event::new(DISCONNECT, &payload, Ack::none());
-        call_all(&context, &listeners, &Text::from_static(DISCONNECT), &event)
-    }
-
-    fn finish_farewell(&self) {
-        self.state().end = End::Parted;
-        self.release();
-    }
-
-    /// Lets go of what belongs to the socket, once it is gone and its last handler, or middleware,
-    /// has returned.
-    /// What handlers have captured, the socket itself perhaps, is dropped here.
-    fn release(&self) {
-        let (before, released) = {
-            let mut state = self.state();
-            if state.end == End::Ahead || state.is_asking || !state.inbox.is_idle() {
-                return;
-            }
-            let released = (
-                std::mem::take(&mut state.listeners),
-                std::mem::take(&mut state.data),
-                std::mem::take(&mut state.rooms),
-            );
-            (std::mem::replace(&mut state.end, End::Released), released)
-        };
-        drop(released);
-        self.0.extensions.close();
-        if before != End::Released {
-            self.0.client.shared.handle_release();
-        }
-    }
-
-    fn set_standing(&self, state: &mut State, standing: Standing) {
-        state.standing = standing;
-        self.0.standing.store(standing as u8, Ordering::Release);
-    }
-
-    /// Tells the log and the hook of an event that came to no good end.
-    pub(crate) fn report(&self, event: &str, kind: EventErrorKind) {
-        self.core().report(&EventError {
-            socket: self.id(),
-            namespace: self.0.namespace.name().into(),
-            event: event.to_owned(),
-            kind,
-        });
-    }
 }
 
 fn is_over(standing: Standing) -> bool {
     matches!(standing, Standing::Refused | Standing::Gone)
-}
-
-/// Ends with the text of a panic instead of panicking.
-async fn catch_panic(future: impl Future<Output = ()>) -> Result<(), String> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|cx| {
-        match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => std::task::Poll::Ready(Err(panic_message(&*panic))),
-        }
-    })
-    .await
 }
 
 impl Member for Socket {

@@ -58,7 +58,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let io = config.server()?;
             profiles::register(&io, profile, &config)?;
             let counted = io.clone();
-            let counts = move || serde_json::to_string(&counted.counts()).expect("counts are JSON");
+            let counts = move || {
+                let counts = counted.counts();
+                let (sessions, sockets, rooms) = (counts.sessions, counts.sockets, counts.rooms);
+                format!(r#"{{"sessions":{sessions},"sockets":{sockets},"rooms":{rooms}}}"#)
+            };
             let service = http::Fallback::new(Arc::new(counts));
             let listening = io.listen_with(address, service).await?;
             println!("listening {}", listening.local_addr().port());

@@ -229,6 +229,7 @@ async fn event_backlog_when_more_events_wait_than_max_backlog_bytes() {
     }
     client.expect_close(None).await;
     assert_eq!(reasons.next().await, DisconnectReason::EventBacklog);
+    assert_eq!(io.counts().event_backlogs, 1);
     // The first one runs, two have waited within the bound, and all three are handled.
     for n in 0..3 {
         gate.notify_one();
@@ -267,6 +268,7 @@ async fn slow_consumer_when_a_client_takes_nothing() {
     }
     assert_eq!(reasons.next().await, DisconnectReason::SlowConsumer);
     eventually("the session's end", || io.counts().sessions == 0).await;
+    assert_eq!((io.counts().slow_consumers, io.counts().event_backlogs), (1, 0));
     drop(client);
 }
 
