@@ -140,7 +140,9 @@ impl Config {
         self
     }
 
-    /// How long a POST's body may take to arrive. Default 30 s; after that its session is closed.
+    /// How long a POST's body may take to arrive; after that its session is closed. And how long a
+    /// client may take nothing of an answer where the engine itself listens; after that the
+    /// connection is cut. Default 30 s.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = timeout;
         self

@@ -40,6 +40,7 @@ mod listen;
 mod polling;
 mod service;
 mod session;
+mod stall;
 mod timers;
 mod websocket;
 

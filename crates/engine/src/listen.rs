@@ -16,14 +16,14 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream, ToSocketAddrs},
+    net::{TcpListener, ToSocketAddrs},
     sync::watch,
     task::JoinHandle,
 };
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Engine, RemoteAddr};
+use crate::{Engine, RemoteAddr, stall::StallGuard};
 
 /// A server that listens. Dropping the handle changes nothing; the server goes on.
 #[derive(Debug)]
@@ -99,7 +99,8 @@ impl Engine {
             .header_read_timeout(self.config().header_timeout)
             .max_buf_size(self.config().max_header_bytes);
         let service = self.layer().layer(service);
-        let task = tokio::spawn(accept(listener, Arc::new(http), service, stopped));
+        let timeout = self.config().body_timeout;
+        let task = tokio::spawn(accept(listener, Arc::new(http), timeout, service, stopped));
         Ok(Listening { local_addr, task })
     }
 }
@@ -107,6 +108,7 @@ impl Engine {
 async fn accept<S: Served>(
     listener: TcpListener,
     http: Arc<http1::Builder>,
+    stall_timeout: Duration,
     service: S,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -118,6 +120,10 @@ async fn accept<S: Served>(
         };
         match accepted {
             Ok((stream, remote)) => {
+                // Packets are small and somebody waits for each; gathering them is done before they
+                // are written.
+                let _ = stream.set_nodelay(true);
+                let stream = StallGuard::new(stream, stall_timeout);
                 let connection =
                     serve(stream, remote, http.clone(), service.clone(), stopped.clone());
                 let open = open.clone();
@@ -138,14 +144,12 @@ async fn accept<S: Served>(
 }
 
 async fn serve<S: Served>(
-    stream: TcpStream,
+    stream: StallGuard,
     remote: SocketAddr,
     http: Arc<http1::Builder>,
     service: S,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // Packets are small and somebody waits for each; gathering them is done before they are written.
-    let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(RemoteAddr(remote));
         let mut service = service.clone();

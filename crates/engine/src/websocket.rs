@@ -27,7 +27,7 @@ use tokio::{
 };
 use tokio_util::io::poll_read_buf;
 
-use crate::session::Inner;
+use crate::{session::Inner, stall::StallGuard};
 
 /// How much is read, and how much is put together for writing, at a time.
 const BUFFER: usize = 32 << 10;
@@ -445,6 +445,13 @@ impl Io {
     /// Takes a connection over from hyper, with what has been read of it already. Plain TCP is
     /// taken out of its wrappings.
     pub(crate) fn new(upgraded: Upgraded) -> (Self, BytesMut) {
+        let upgraded = match upgraded.downcast::<TokioIo<StallGuard>>() {
+            Ok(parts) => {
+                let stream = parts.io.into_inner().into_inner();
+                return (Self::Tcp(stream), parts.read_buf.into());
+            }
+            Err(upgraded) => upgraded,
+        };
         match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => (Self::Tcp(parts.io.into_inner()), parts.read_buf.into()),
             Err(upgraded) => (Self::Other(Box::new(TokioIo::new(upgraded))), BytesMut::new()),

@@ -201,7 +201,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long the body of a POST may take. Default 30 s.
+    /// How long the body of a POST may take, and how long a client may take nothing of an answer
+    /// where the server itself listens. Default 30 s.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.engine = self.engine.body_timeout(timeout);
         self

@@ -95,3 +95,18 @@ async fn what_comes_on_a_websocket_waits_in_the_network_while_a_body_is_handled(
     let _ = leave.send(());
     assert_eq!(within("the answer to the body", posting).await.unwrap().status, 200);
 }
+
+#[tokio::test]
+async fn a_poll_whose_answer_is_never_read_is_cut() {
+    let builder = Server::builder().body_timeout(crate::millis(200));
+    let io = builder.build().expect("the options fit each other");
+    let listening = io.listen("127.0.0.1:0").await.expect("a port is free");
+    let client = Polling::connect(listening.local_addr()).await;
+    io.emit("chunk", "x".repeat(15 << 20));
+    let mut stalled = client.start_poll().await;
+    let mut beginning = [0; 100];
+    within("the answer", stalled.read_exact(&mut beginning)).await.expect("it comes");
+    // The answer is larger than what the system takes, so the server could not end while it waits.
+    within("the end of all connections", listening.shutdown()).await;
+    drop(stalled);
+}
