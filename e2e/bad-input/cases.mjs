@@ -3,7 +3,7 @@
 // A group shares one server. A case is a function that talks to it by hand and returns what it saw, as
 // JSON; `expected.json` holds what the reference said, `deviations.json` where we answer otherwise.
 
-import { Engine, acceptOf, frameOf, textOf, upgradeHeaders, WEBSOCKET_KEY } from "../lib/raw.mjs";
+import { Engine, POLL_SEEN, acceptOf, frameOf, textOf, upgradeHeaders, WEBSOCKET_KEY } from "../lib/raw.mjs";
 import { eventually, pause } from "../lib/wait.mjs";
 
 // ------------------------------------------------------------------------------- what is recorded
@@ -38,22 +38,13 @@ async function seenToTheEnd(wire) {
   return { answer, then: rest?.length ? `ended after more bytes: ${rest.toString("latin1")}` : "ended" };
 }
 
-// A poll is open once the server has answered something that was sent after it.
-const POLL_SEEN = "3";
-
 async function polling(x, options) {
   const engine = x.engine(options);
   await engine.handshake();
   return engine;
 }
 
-async function openPoll(engine, options) {
-  const poll = engine.poll(options);
-  // An answered POST does not prove that the poll, on another connection, was read before it.
-  await pause(20);
-  await engine.post(POLL_SEEN, options);
-  return poll;
-}
+const openPoll = (engine, options) => engine.openPoll(options);
 
 const alive = async (engine) => {
   const post = await engine.post("4alive?");

@@ -4,7 +4,10 @@
 import { connect as connectTcp } from "node:net";
 import { createHash, randomBytes } from "node:crypto";
 import { gunzipSync, inflateSync } from "node:zlib";
-import { within } from "./wait.mjs";
+import { pause, within } from "./wait.mjs";
+
+/** A pong: a packet that a session takes at any time and that changes nothing but its heartbeat. */
+export const POLL_SEEN = "3";
 
 /** A TCP connection whose input is read piece by piece. */
 export class Wire {
@@ -274,6 +277,15 @@ export class Engine {
   /** Starts a poll; its answer comes with `response()` of the wire. */
   poll(options = {}) {
     return this.start({ path: this.path("polling"), ...options });
+  }
+
+  /** Starts a poll, and waits until the server has surely seen it: another connection may overtake it. */
+  async openPoll(options = {}) {
+    const poll = this.poll(options);
+    // An answered POST does not prove that the poll, on another connection, was read before it.
+    await pause(20);
+    await this.post(POLL_SEEN, options);
+    return poll;
   }
 
   get(options = {}) {

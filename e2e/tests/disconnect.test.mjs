@@ -109,7 +109,7 @@ test("SIGTERM on the wire: a pending poll is told, a WebSocket gets a close fram
   await polling.handshake();
   await polling.post("40");
   while (!(await polling.next()).includes("welcome"));
-  const poll = polling.poll();
+  const poll = await polling.openPoll();
   const wire = await websocket.websocket();
   wire.text("40");
   await wire.frame();

@@ -282,7 +282,7 @@ describe("violations close the connection", () => {
     const engine = new Engine(target);
     t.after(() => engine.close());
     await engine.handshake();
-    const poll = engine.poll();
+    const poll = await engine.openPoll();
     // The violation itself is well formed, so the POST is answered like any other.
     assert.equal(textOf(await engine.post('42["message"]')), "ok");
     assert.equal(textOf(await poll.response()), "1");
@@ -466,7 +466,7 @@ describe("polling and close", () => {
 
   test("a close packet releases the pending poll with a noop", async (t) => {
     const engine = await polling(t);
-    const poll = engine.poll();
+    const poll = await engine.openPoll();
     assert.equal(textOf(await engine.post("1")), "ok");
     assert.equal(textOf(await poll.response()), "6");
     assert.equal((await engine.get()).status, 400);
@@ -474,17 +474,14 @@ describe("polling and close", () => {
 
   test("a poll that the client aborts ends the session", async (t) => {
     const engine = await polling(t);
-    const poll = engine.poll();
-    // The POST shows that the poll was seen.
-    await engine.post("3");
+    const poll = await engine.openPoll();
     poll.destroy();
     await eventually(async () => textOf(await engine.post("3")).includes('"code":1'), "session gone");
   });
 
   test("two polls at once end the session", async (t) => {
     const engine = await polling(t);
-    const first = engine.poll();
-    await engine.post("3");
+    const first = await engine.openPoll();
     const second = await engine.get();
     assert.equal(textOf(await first.response()), "1");
     assert.equal(second.status, 400);
@@ -525,7 +522,7 @@ describe("upgrade", () => {
 
   test("probe, noop on the pending poll, upgrade", async (t) => {
     const engine = await pollingSession(t);
-    const poll = engine.poll();
+    const poll = await engine.openPoll();
     const wire = await engine.websocket();
     wire.text("2probe");
     assert.equal(await wire.frame(), "3probe");
