@@ -198,8 +198,11 @@ impl Inner {
         }
         tracing::debug!(sid = %SidDigest(sid), %transport, "session opened");
         let connection = shared.application.open(&Session(session.clone()));
-        session.state().turn = Turn::Free(connection);
-        session.take_turn_over();
+        if let Some(connection) = session.yield_turn(connection) {
+            // Something has happened already: the application is told like of everything else.
+            session.state().turn = Turn::Free(connection);
+            session.run_turn();
+        }
         Ok(session)
     }
 
@@ -294,12 +297,6 @@ impl Inner {
         if is_due {
             self.run_turn_elsewhere();
         }
-    }
-
-    /// The application has just been given its end, and something may have happened meanwhile.
-    fn take_turn_over(self: &Arc<Self>) {
-        self.state().application_is_due = true;
-        self.run_turn();
     }
 
     /// Calls the application until it knows everything, unless another task is at it already.

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::{
     channel,
-    client::{Client, Frame, Polling, eventually},
+    client::{Client, Frame, Polling, eventually, within},
     millis, reasons, serve, sockets,
 };
 
@@ -269,6 +269,8 @@ async fn slow_consumer_when_a_client_takes_nothing() {
     assert_eq!(reasons.next().await, DisconnectReason::SlowConsumer);
     eventually("the session's end", || io.counts().sessions == 0).await;
     assert_eq!((io.counts().slow_consumers, io.counts().event_backlogs), (1, 0));
+    // Its connection is cut, though it still reads nothing: it does not hold up a shutdown.
+    within("the shutdown", io.close()).await;
     drop(client);
 }
 

@@ -1,12 +1,12 @@
 //! Peers that send or take more or less than they should.
 
-use sockeye::{DisconnectReason, Server, Socket};
+use sockeye::{Server, Socket};
 use sockeye_websocket::{Opcode, encode_frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     client::{Client, Polling, within},
-    reasons, serve, sockets,
+    reasons, serve,
 };
 
 /// Frames as a client sends them.
@@ -15,23 +15,6 @@ fn frames(text: &str, count: usize) -> Vec<u8> {
     (0..count)
         .for_each(|_| encode_frame(&mut frames, Opcode::Text, text.as_bytes(), Some([1, 2, 3, 4])));
     frames.to_vec()
-}
-
-#[tokio::test]
-async fn a_connection_that_takes_nothing_is_cut_and_holds_up_no_shutdown() {
-    let builder = Server::builder().max_payload(10_000).max_waiting_bytes(20_000);
-    let (io, addr) = serve(builder).await;
-    let mut reasons = reasons(&io);
-    let mut sockets = sockets(&io);
-    let client = Client::connect(addr).await;
-    let socket = sockets.next().await;
-    while socket.connected() {
-        socket.emit("chunk", "x".repeat(10_000));
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(reasons.next().await, DisconnectReason::SlowConsumer);
-    within("the shutdown", io.close()).await;
-    drop(client);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
