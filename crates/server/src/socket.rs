@@ -5,6 +5,8 @@ mod life;
 mod listening;
 mod rooms;
 
+pub use emitting::SocketEmitter;
+
 use std::{
     fmt,
     sync::{
@@ -16,14 +18,19 @@ use std::{
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use sockeye_adapter::{Recipient, Room};
+use sockeye_adapter::{AckCollector, Recipient, Room, Silence};
 use sockeye_engine::{Handshake, Transport};
 use sockeye_event::{EncodeError, EncodedArgs, SendAck};
 use sockeye_protocol::socket::{self, EncodedPacket, Member, Standing};
 
 use crate::{
-    DisconnectReason, Extensions, Namespace, Server, Sid, ack::PendingAcks, connection::Client,
-    emit, inbox::Inbox, listener::Listeners, server::Core,
+    DisconnectReason, Extensions, Namespace, Server, Sid,
+    ack::{PendingAcks, Waiting},
+    connection::Client,
+    emit,
+    inbox::Inbox,
+    listener::Listeners,
+    server::Core,
 };
 
 /// Under which name handlers of the end are kept. Clients cannot emit it.
@@ -123,12 +130,12 @@ impl Socket {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state()
     }
 
-    fn send(&self, packet: &EncodedPacket) {
+    fn send(&self, packet: &EncodedPacket, volatile: bool) {
         if !is_over(self.standing()) {
-            self.0.client.session.send(packet.packets());
+            self.0.deliver(packet, volatile);
         }
     }
 
@@ -273,6 +280,54 @@ impl Recipient for Inner {
         } else {
             self.client.session.send(packet.packets());
         }
+    }
+
+    fn ask(
+        &self,
+        packet: &EncodedPacket,
+        id: u64,
+        volatile: bool,
+        collector: &Arc<dyn AckCollector>,
+    ) {
+        if let Err(silence) = self.try_ask(packet, id, volatile, Waiting::Many(collector.clone())) {
+            collector.handle_silence(self.id, silence);
+        }
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends an event that is to be answered under `id`.
+    fn try_ask(
+        &self,
+        packet: &EncodedPacket,
+        id: u64,
+        volatile: bool,
+        waiting: Waiting,
+    ) -> Result<(), Silence> {
+        {
+            let mut state = self.state();
+            if is_over(state.standing) {
+                return Err(Silence::Disconnected);
+            }
+            let limit = self.namespace.core().options.max_pending_acks;
+            if state.acks.len() >= limit {
+                return Err(Silence::TooManyPending(limit));
+            }
+            // Before it is sent, so that no answer can come too early.
+            state.acks.insert(id, waiting);
+        }
+        if !volatile {
+            self.client.session.send(packet.packets());
+        } else if !self.client.session.send_volatile(packet.packets()) {
+            // Unless the socket has gone in the meantime, which told those who wait.
+            let forgotten = self.state().acks.remove(id);
+            return forgotten.map_or(Ok(()), |_| Err(Silence::Dropped));
+        }
+        Ok(())
     }
 }
 

@@ -1,12 +1,77 @@
 //! Emitting to one socket, and from it to others.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use sockeye_event::FromReply;
+use tokio::sync::oneshot;
 
-use super::{Socket, is_over};
-use crate::{AckError, AckFuture, Broadcast, EmitError, IntoRooms, emit};
+use super::Socket;
+use crate::{AckFuture, Broadcast, EmitError, IntoRooms, ack::Waiting, emit};
+
+/// How an event is emitted to one socket: `socket.timeout(limit).emit_with_ack("question", ())`.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `emit`"]
+pub struct SocketEmitter {
+    socket: Socket,
+    volatile: bool,
+    timeout: Option<Duration>,
+}
+
+impl SocketEmitter {
+    /// See [`Socket::volatile`].
+    pub fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
+
+    /// See [`Socket::timeout`].
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// See [`Socket::emit`].
+    pub fn emit<T: Serialize>(&self, event: &str, args: T) {
+        if let Err(error) = self.try_emit(event, args) {
+            emit::log_failure(self.socket.namespace().name(), event, &error);
+        }
+    }
+
+    /// See [`Socket::try_emit`].
+    ///
+    /// # Errors
+    ///
+    /// If the name is reserved, or a value has no form on the wire. That a volatile event is
+    /// dropped is no error.
+    pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
+        let packet = emit::encode_event(self.socket.namespace().name(), None, event, &args)?;
+        self.socket.send(&packet, self.volatile);
+        Ok(())
+    }
+
+    /// See [`Socket::emit_with_ack`].
+    pub fn emit_with_ack<R: FromReply>(&self, event: &str, args: impl Serialize) -> AckFuture<R> {
+        let namespace = self.socket.namespace();
+        let id = namespace.next_ack_id();
+        let packet = match emit::encode_event(namespace.name(), Some(id), event, &args) {
+            Ok(packet) => packet,
+            Err(error) => return AckFuture::failed(error.into()),
+        };
+        let (sender, receiver) = oneshot::channel();
+        match self.socket.0.try_ask(&packet, id, self.volatile, Waiting::One(sender)) {
+            Ok(()) => AckFuture::waiting(self.socket.clone(), id, receiver, self.timeout),
+            Err(silence) => AckFuture::failed(silence.into()),
+        }
+    }
+}
 
 impl Socket {
+    fn emitter(&self) -> SocketEmitter {
+        let timeout = self.core().options.ack_timeout;
+        SocketEmitter { socket: self.clone(), volatile: false, timeout }
+    }
+
     /// Emits an event to this client: a tuple is several arguments, `()` none, anything else one.
     /// Events arrive in the order in which they were emitted.
     ///
@@ -25,7 +90,7 @@ impl Socket {
     /// If the name is reserved, or a value has no form on the wire.
     pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = emit::encode_event(self.0.namespace.name(), None, event, &args)?;
-        self.send(&packet);
+        self.send(&packet, false);
         Ok(())
     }
 
@@ -33,27 +98,39 @@ impl Socket {
     /// `let answer: String = socket.emit_with_ack("question", "ready?").await?`.
     ///
     /// The event is sent at once; the future only waits, for the server's `ack_timeout` unless
-    /// [`AckFuture::timeout`] says otherwise. The answer is its first argument, or for a tuple as
-    /// many as it has.
+    /// [`timeout`](Self::timeout) says otherwise. The answer is its first argument, or for a tuple
+    /// as many as it has.
     pub fn emit_with_ack<R: FromReply>(&self, event: &str, args: impl Serialize) -> AckFuture<R> {
-        let id = self.0.namespace.next_ack_id();
-        let packet = match emit::encode_event(self.0.namespace.name(), Some(id), event, &args) {
-            Ok(packet) => packet,
-            Err(error) => return AckFuture::failed(error.into()),
-        };
-        let options = &self.core().options;
-        let receiver = {
-            let mut state = self.state();
-            if is_over(state.standing) {
-                return AckFuture::failed(AckError::Disconnected);
-            }
-            if state.acks.len() >= options.max_pending_acks {
-                return AckFuture::failed(AckError::TooManyPending(options.max_pending_acks));
-            }
-            state.acks.insert(id)
-        };
-        self.send(&packet);
-        AckFuture::waiting(self.clone(), id, receiver, options.ack_timeout)
+        self.emitter().emit_with_ack(event, args)
+    }
+
+    /// How long an answer is waited for, instead of the server's `ack_timeout`; [`Duration::MAX`] is until
+    /// the client is gone.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sockeye::{AckError, Socket};
+    /// # async fn ask(socket: Socket) -> Result<(), AckError> {
+    /// let limit = Duration::from_secs(60);
+    /// let answer: String = socket.timeout(limit).emit_with_ack("question", "ready?").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn timeout(&self, timeout: Duration) -> SocketEmitter {
+        self.emitter().timeout(timeout)
+    }
+
+    /// Drops the event if it cannot leave now: the connection takes nothing at the moment, or has
+    /// no poll open.
+    ///
+    /// ```
+    /// # use sockeye::Socket;
+    /// # fn moved(socket: Socket) {
+    /// socket.volatile().emit("position", (1.5, 2.5));
+    /// # }
+    /// ```
+    pub fn volatile(&self) -> SocketEmitter {
+        self.emitter().volatile()
     }
 
     /// How many acknowledgements this client owes.
@@ -87,8 +164,8 @@ impl Socket {
         self.broadcast().except(rooms)
     }
 
-    /// This socket, if it can take an event now. See [`Broadcast::volatile`].
-    pub fn volatile(&self) -> Broadcast {
-        self.0.namespace.to(self.id()).volatile()
+    /// Everyone on this node but this socket. See [`Broadcast::local`].
+    pub fn local(&self) -> Broadcast {
+        self.broadcast().local()
     }
 }
