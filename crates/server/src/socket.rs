@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sockeye_adapter::{AckCollector, Recipient, Room, Silence};
@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     id: Sid,
     namespace: Namespace,
     client: Arc<Client>,
-    auth: Option<Bytes>,
+    auth: Option<ByteString>,
     /// The same as `State::standing`, for those who only look.
     standing: AtomicU8,
     state: Mutex<State>,
@@ -102,7 +102,7 @@ pub struct TooManyRooms {
 }
 
 impl Socket {
-    pub(crate) fn new(namespace: Namespace, client: Arc<Client>, auth: Option<Bytes>) -> Self {
+    pub(crate) fn new(namespace: Namespace, client: Arc<Client>, auth: Option<ByteString>) -> Self {
         let mut bits = [0; 15];
         getrandom::fill(&mut bits).expect("the operating system has random bits");
         namespace.core().sockets.fetch_add(1, Ordering::Relaxed);
@@ -112,7 +112,7 @@ impl Socket {
             namespace,
             client,
             // It lives as long as the socket, so it must not keep the buffer it came in alive.
-            auth: auth.map(|auth| Bytes::copy_from_slice(&auth)),
+            auth: auth.map(|auth| (&*auth).into()),
             standing: AtomicU8::new(Standing::Connecting as u8),
             state: Mutex::new(State {
                 standing: Standing::Connecting,
@@ -176,7 +176,7 @@ impl Socket {
     ///
     /// If it does not have this type.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(self.0.auth.as_deref().unwrap_or(b"{}"))
+        serde_json::from_str(self.0.auth.as_deref().unwrap_or("{}"))
     }
 
     /// The transport of the connection, which may change once, from polling to WebSocket.
