@@ -177,7 +177,7 @@ impl Socket {
         let Some(id) = ack.id else { return };
         let waiting = self.state().acks.remove(id);
         if let Some(waiting) = waiting {
-            let _ = waiting.send(ack.payload);
+            waiting.handle_answer(self.id(), ack.payload);
         }
     }
 
@@ -244,7 +244,7 @@ impl Socket {
             (was_connected, is_greeted, std::mem::take(&mut state.acks))
         };
         // Those who wait for an acknowledgement are told, with no lock held.
-        drop(acks);
+        acks.fail(self.id());
         self.0.client.remove(self);
         self.core().overloads.note(reason);
         tracing::debug!(socket = %self.id(), %reason, was_connected, "socket disconnected");
