@@ -4,7 +4,6 @@ use std::{
     any::Any,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
     task::{Poll, Waker},
 };
 
@@ -55,9 +54,9 @@ pub(crate) struct Inbox {
 }
 
 /// What is to be done with an event that has come.
-pub(crate) enum Admission {
+pub(crate) enum Admission<E> {
     /// Handle it now.
-    Now(Incoming),
+    Now(E),
     /// It waits for those before it.
     Waits,
     /// More waits than the bound allows.
@@ -65,7 +64,7 @@ pub(crate) enum Admission {
 }
 
 impl Inbox {
-    pub(crate) fn admit(&mut self, event: Incoming, max_bytes: usize) -> Admission {
+    pub(crate) fn admit(&mut self, event: Incoming, max_bytes: usize) -> Admission<Incoming> {
         if !self.is_busy {
             self.is_busy = true;
             return Admission::Now(event);
@@ -100,14 +99,13 @@ impl Inbox {
 /// Calls the handlers of an event, all of them before any is waited for, as JavaScript does.
 ///
 /// Each is polled where it stands. Only if one is not done at once is there a future to wait for.
-pub(crate) fn call_all(
+pub(crate) fn call_all<'a>(
     context: &Context,
-    listeners: &[Option<Arc<[Listener]>>],
-    name: &ByteString,
+    listeners: impl Iterator<Item = &'a Listener>,
     event: &Event<'_>,
 ) -> Running {
-    let mut running = Running { name: name.clone(), ack: event.ack().clone(), futures: vec![] };
-    for listener in listeners.iter().flatten().flat_map(|listeners| listeners.iter()) {
+    let mut futures = Vec::new();
+    for listener in listeners {
         let Some(handler) = listener.take() else { continue };
         let call = catch_unwind(AssertUnwindSafe(|| handler.call(context, event.clone())));
         let outcome = match call {
@@ -117,16 +115,19 @@ pub(crate) fn call_all(
                 match poll_caught(&mut future, &mut cx) {
                     Poll::Ready(outcome) => outcome,
                     Poll::Pending => {
-                        running.futures.push(future);
+                        futures.push(future);
                         continue;
                     }
                 }
             }
             Err(panic) => Err(panic),
         };
-        running.conclude(&context.socket, outcome);
+        conclude(&context.socket, event.name(), event.ack(), outcome);
     }
-    running
+    if futures.is_empty() {
+        return Running::Done;
+    }
+    Running::Waiting { name: event.name().into(), ack: event.ack().clone(), futures }
 }
 
 type Panic = Box<dyn Any + Send>;
@@ -143,60 +144,62 @@ fn poll_caught(
 }
 
 /// The handlers of one event that are not done.
-pub(crate) struct Running {
-    name: ByteString,
-    ack: Ack,
-    futures: Vec<HandlerFuture>,
+pub(crate) enum Running {
+    Done,
+    Waiting { name: Box<str>, ack: Ack, futures: Vec<HandlerFuture> },
 }
 
 impl Running {
     pub(crate) fn is_done(&self) -> bool {
-        self.futures.is_empty()
+        matches!(self, Self::Done)
     }
 
     /// Waits for all of them.
-    pub(crate) async fn finish(mut self, socket: &Socket) {
+    pub(crate) async fn finish(self, socket: &Socket) {
+        let Self::Waiting { name, ack, mut futures } = self else { return };
         std::future::poll_fn(|cx| {
             let mut index = 0;
-            while index < self.futures.len() {
-                match poll_caught(&mut self.futures[index], cx) {
+            while index < futures.len() {
+                match poll_caught(&mut futures[index], cx) {
                     Poll::Pending => index += 1,
                     Poll::Ready(outcome) => {
-                        drop(self.futures.swap_remove(index));
-                        self.conclude(socket, outcome);
+                        drop(futures.swap_remove(index));
+                        conclude(socket, &name, &ack, outcome);
                     }
                 }
             }
-            if self.futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+            if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
+}
 
-    /// A handler is done: what went wrong is told to whom it concerns.
-    fn conclude(&self, socket: &Socket, outcome: Result<Result<(), HandlerError>, Panic>) {
-        let kind = match outcome {
-            Ok(Ok(())) => return,
-            Ok(Err(HandlerError::Arguments(error))) => {
-                // The sender has made the mistake, so it is told, unless it is ours.
-                if error.index().is_some() {
-                    self.answer(&error.to_string());
-                }
-                EventErrorKind::Arguments(error)
+/// A handler is done: what went wrong is told to whom it concerns.
+fn conclude(
+    socket: &Socket,
+    name: &str,
+    ack: &Ack,
+    outcome: Result<Result<(), HandlerError>, Panic>,
+) {
+    let answer = |message: &str| ack.send(serde_json::json!({ "error": message }));
+    let kind = match outcome {
+        Ok(Ok(())) => return,
+        Ok(Err(HandlerError::Arguments(error))) => {
+            // The sender has made the mistake, so it is told, unless it is ours.
+            if error.index().is_some() {
+                answer(&error.to_string());
             }
-            Ok(Err(error)) => {
-                if socket.core().options.send_errors {
-                    self.answer(&error.to_string());
-                }
-                EventErrorKind::Handler(error)
+            EventErrorKind::Arguments(error)
+        }
+        Ok(Err(error)) => {
+            if socket.core().options.send_errors {
+                answer(&error.to_string());
             }
-            Err(panic) => EventErrorKind::Panic(panic_message(&*panic)),
-        };
-        socket.report(&self.name, kind);
-    }
-
-    fn answer(&self, message: &str) {
-        self.ack.send(serde_json::json!({ "error": message }));
-    }
+            EventErrorKind::Handler(error)
+        }
+        Err(panic) => EventErrorKind::Panic(panic_message(&*panic)),
+    };
+    socket.report(name, kind);
 }
 
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {

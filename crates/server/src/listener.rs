@@ -1,11 +1,8 @@
 //! Which handlers an event has.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use sockeye_event::{BoxedHandler, Handler, erase};
@@ -61,24 +58,36 @@ impl Listener {
 #[must_use = "to be dropped once no lock is held"]
 pub(crate) struct Removed(#[expect(dead_code, reason = "only dropped")] Arc<[Listener]>);
 
-/// Handlers by the names of their events. Those of one event are kept in one shared slice, so that
-/// whoever calls them takes a reference and holds no lock.
-#[derive(Default)]
-pub(crate) struct Listeners(HashMap<Box<str>, Arc<[Listener]>>);
+/// Handlers by the names of their events, in the order of the names: there are few, and clients ask
+/// for them all the time. Those of one event are kept in one shared slice, so that whoever calls
+/// them takes a reference and holds no lock.
+#[derive(Clone, Default)]
+pub(crate) struct Listeners(Vec<(Arc<str>, Arc<[Listener]>)>);
 
 impl Listeners {
     pub(crate) fn add(&mut self, event: &str, listener: Listener) {
-        let listeners = self.0.entry(event.into()).or_default();
-        *listeners = listeners.iter().cloned().chain([listener]).collect();
+        match self.find(event) {
+            Ok(index) => {
+                let listeners = &mut self.0[index].1;
+                *listeners = listeners.iter().cloned().chain([listener]).collect();
+            }
+            Err(index) => self.0.insert(index, (event.into(), Arc::new([listener]))),
+        }
     }
 
-    pub(crate) fn get(&self, event: &str) -> Option<Arc<[Listener]>> {
-        self.0.get(event).cloned()
+    pub(crate) fn get(&self, event: &str) -> Option<&Arc<[Listener]>> {
+        let index = self.find(event).ok()?;
+        Some(&self.0[index].1)
+    }
+
+    fn find(&self, event: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(name, _)| (**name).cmp(event))
     }
 
     /// Forgets all handlers of an event, which are returned.
     pub(crate) fn remove_event(&mut self, event: &str) -> Option<Removed> {
-        self.0.remove(event).map(Removed)
+        let index = self.find(event).ok()?;
+        Some(Removed(self.0.remove(index).1))
     }
 
     /// Forgets one handler, which is returned among others if it was there.
@@ -95,7 +104,8 @@ impl Listeners {
     }
 
     fn retain(&mut self, event: &str, keep: impl Fn(&Listener) -> bool) -> Option<Removed> {
-        let listeners = self.0.get_mut(event)?;
+        let index = self.find(event).ok()?;
+        let listeners = &mut self.0[index].1;
         let kept: Arc<[_]> = listeners.iter().filter(|&listener| keep(listener)).cloned().collect();
         if kept.is_empty() {
             return self.remove_event(event);

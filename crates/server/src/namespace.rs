@@ -4,12 +4,13 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, PoisonError, RwLock, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use serde::Serialize;
 use sockeye_adapter::{Adapter, Room};
 use sockeye_event::{Event, FromReply, Handler};
@@ -36,15 +37,16 @@ struct Inner {
     adapter: Arc<dyn Adapter>,
     sockets: RwLock<HashMap<Sid, Socket>>,
     middlewares: RwLock<Arc<[BoxedMiddleware]>>,
-    handlers: RwLock<Handlers>,
+    /// Read for every event, and seldom written: who reads takes no lock.
+    handlers: ArcSwap<Handlers>,
     /// Acknowledgements are numbered over all sockets, so that what is broadcast is the same for all.
     next_ack: AtomicU64,
 }
 
-#[derive(Default)]
-struct Handlers {
-    events: Listeners,
-    connection: Arc<[Listener]>,
+#[derive(Clone, Default)]
+pub(crate) struct Handlers {
+    pub(crate) events: Listeners,
+    pub(crate) connection: Arc<[Listener]>,
 }
 
 impl Namespace {
@@ -55,7 +57,7 @@ impl Namespace {
             core,
             sockets: RwLock::default(),
             middlewares: RwLock::default(),
-            handlers: RwLock::default(),
+            handlers: ArcSwap::default(),
             next_ack: AtomicU64::new(0),
         }))
     }
@@ -77,8 +79,10 @@ impl Namespace {
     pub fn on_connection<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
         let listener = Listener::on(handler);
         let id = listener.id();
-        let mut handlers = self.handlers_mut();
-        handlers.connection = handlers.connection.iter().cloned().chain([listener]).collect();
+        self.change_handlers(|handlers| {
+            let all = handlers.connection.iter().cloned().chain([listener.clone()]);
+            handlers.connection = all.collect();
+        });
         id
     }
 
@@ -104,32 +108,43 @@ impl Namespace {
 
     fn add(&self, event: &str, listener: Listener) -> ListenerId {
         let id = listener.id();
-        self.handlers_mut().events.add(event, listener);
+        self.change_handlers(|handlers| handlers.events.add(event, listener.clone()));
         id
     }
 
     /// Forgets the namespace's handlers of an event; whether there were any.
     pub fn off(&self, event: &str) -> bool {
-        let removed = self.handlers_mut().events.remove_event(event);
-        removed.is_some()
+        let before = self.change_handlers(|handlers| drop(handlers.events.remove_event(event)));
+        before.events.get(event).is_some()
     }
 
     /// Forgets one handler; whether it was there.
     pub fn off_listener(&self, id: ListenerId) -> bool {
-        let (connection, removed) = {
-            let mut handlers = self.handlers_mut();
-            let kept = handlers.connection.iter().filter(|listener| listener.id() != id);
-            let kept = kept.cloned().collect();
-            let connection = std::mem::replace(&mut handlers.connection, kept);
-            (connection, handlers.events.remove(id))
-        };
-        removed.is_some() || connection.iter().any(|listener| listener.id() == id)
+        let mut was_there = false;
+        self.change_handlers(|handlers| {
+            let before = handlers.connection.len();
+            handlers.connection =
+                handlers.connection.iter().filter(|other| other.id() != id).cloned().collect();
+            let removed = handlers.events.remove(id);
+            was_there = removed.is_some() || handlers.connection.len() < before;
+        });
+        was_there
     }
 
     /// Forgets handlers for once whose time is over.
     pub(crate) fn forget_over(&self, event: &str) {
-        let removed = self.handlers_mut().events.remove_over(event);
-        drop(removed);
+        self.change_handlers(|handlers| drop(handlers.events.remove_over(event)));
+    }
+
+    /// Replaces the handlers by others; what they were before is the answer. Others may do the same
+    /// at the same time, and then the change is made anew. What is taken out is dropped with the
+    /// answer, or by whoever is calling it at the moment, with no lock held.
+    fn change_handlers(&self, mut change: impl FnMut(&mut Handlers)) -> Arc<Handlers> {
+        self.0.handlers.rcu(|handlers| {
+            let mut changed = Handlers::clone(handlers);
+            change(&mut changed);
+            changed
+        })
     }
 
     /// Decides who may join. Middlewares are asked in the order of their registration; the first
@@ -238,12 +253,9 @@ impl Namespace {
         self.0.sockets.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn listeners(&self, event: &str) -> Option<Arc<[Listener]>> {
-        self.handlers().events.get(event)
-    }
-
-    pub(crate) fn connection_listeners(&self) -> Arc<[Listener]> {
-        self.handlers().connection.clone()
+    /// The handlers as they are now. What is registered from now on is not among them.
+    pub(crate) fn handlers(&self) -> arc_swap::Guard<Arc<Handlers>> {
+        self.0.handlers.load()
     }
 
     pub(crate) fn has_middlewares(&self) -> bool {
@@ -271,21 +283,12 @@ impl Namespace {
     }
 
     pub(crate) fn forget_handlers(&self) {
-        let forgotten = std::mem::take(&mut *self.handlers_mut());
+        let forgotten = self.0.handlers.swap(Arc::default());
         let mut middlewares = self.0.middlewares.write().unwrap_or_else(PoisonError::into_inner);
         let asked = std::mem::take(&mut *middlewares);
         // What they hold may be the last handle to something that locks when it is dropped.
         drop(middlewares);
         drop((forgotten, asked));
-    }
-
-    /// Read for every event, and seldom written.
-    fn handlers(&self) -> RwLockReadGuard<'_, Handlers> {
-        self.0.handlers.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn handlers_mut(&self) -> RwLockWriteGuard<'_, Handlers> {
-        self.0.handlers.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

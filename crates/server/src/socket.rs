@@ -133,9 +133,15 @@ impl Socket {
         self.0.state()
     }
 
-    fn send(&self, packet: &EncodedPacket, volatile: bool) {
-        if !is_over(self.standing()) {
-            self.0.deliver(packet, volatile);
+    fn send(&self, packet: EncodedPacket, volatile: bool) {
+        if is_over(self.standing()) {
+            return;
+        }
+        let session = &self.0.client.session;
+        if volatile {
+            session.send_volatile(packet.into_packets());
+        } else {
+            session.send(packet.into_packets());
         }
     }
 
@@ -335,7 +341,7 @@ impl SendAck for Inner {
     fn send_ack(&self, id: u64, args: EncodedArgs) {
         let packet = emit::encode_ack(self.namespace.name(), id, args);
         if self.standing.load(Ordering::Acquire) == Standing::Connected as u8 {
-            self.client.session.send(packet.packets());
+            self.client.session.send(packet.into_packets());
         }
     }
 

@@ -1,6 +1,10 @@
 //! A socket's life, as its connection tells it: it asks to join, gets events, and goes.
 
-use std::{panic::AssertUnwindSafe, sync::atomic::Ordering, task::Waker};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    task::Waker,
+};
 
 use bytestring::ByteString;
 use sockeye_event::{Ack, Event};
@@ -81,7 +85,7 @@ impl Socket {
             let connected = socket::connect(self.0.namespace.name(), &self.id());
             self.0.client.session.send(connected.packets());
             // Under the lock, so that it comes before every event and before the end.
-            state.inbox.admit(greeting, self.core().options.max_backlog_bytes)
+            state.admit(greeting, self.core().options.max_backlog_bytes)
         };
         self.handle_admitted(admission);
     }
@@ -103,20 +107,20 @@ impl Socket {
 
     fn handle(&self, event: Incoming) -> bool {
         let max_bytes = self.core().options.max_backlog_bytes;
-        let admission = self.state().inbox.admit(event, max_bytes);
+        let admission = self.state().admit(event, max_bytes);
         self.handle_admitted(admission)
     }
 
-    fn handle_admitted(&self, admission: Admission) -> bool {
+    fn handle_admitted(&self, admission: Admission<Admitted>) -> bool {
         let event = match admission {
             Admission::Waits => return true,
             Admission::Full => return false,
             Admission::Now(event) => event,
         };
-        let mut running = self.start(&event);
+        let mut running = self.start(event);
         if running.is_done() {
             let Some(next) = self.next_event() else { return true };
-            running = self.start(&next);
+            running = self.start(next);
         }
         let socket = self.clone();
         self.core().spawn(async move { socket.go_on(running).await });
@@ -130,18 +134,20 @@ impl Socket {
             // Handlers that never wait would otherwise keep the thread for as long as events come.
             tokio::task::consume_budget().await;
             match self.next_event() {
-                Some(event) => running = self.start(&event),
+                Some(event) => running = self.start(event),
                 None => return,
             }
         }
     }
 
     /// The handlers of an event have returned: the next one.
-    fn next_event(&self) -> Option<Incoming> {
+    fn next_event(&self) -> Option<Admitted> {
         let (greeting, next) = {
             let mut state = self.state();
+            let next = state.inbox.next();
             // The first handlers to return were those of the connection.
-            (std::mem::replace(&mut state.greeting, Greeting::Done), state.inbox.next())
+            let greeting = std::mem::replace(&mut state.greeting, Greeting::Done);
+            (greeting, next.map(|event| state.admitted(event)))
         };
         if let Greeting::Overtaken(reason) = greeting {
             self.start_farewell(reason);
@@ -152,19 +158,18 @@ impl Socket {
         next
     }
 
-    fn start(&self, event: &Incoming) -> Running {
+    fn start(&self, Admitted { event, own }: Admitted) -> Running {
         let context = Context { socket: self.clone(), reason: None };
         let ack = event.id.map_or_else(Ack::none, |id| Ack::new(self.0.clone(), id));
-        let listeners = match event.kind {
-            Kind::Connection => [Some(self.0.namespace.connection_listeners()), None],
-            Kind::Event => {
-                [self.0.namespace.listeners(&event.name), self.state().listeners.get(&event.name)]
-            }
+        let handlers = self.0.namespace.handlers();
+        let shared = match event.kind {
+            Kind::Connection => Some(&handlers.connection),
+            Kind::Event => handlers.events.get(&event.name),
         };
-        let called = Event::new(&event.name, &event.payload, ack);
-        let running = call_all(&context, &listeners, &event.name, &called);
-        if listeners.iter().flatten().flat_map(|listeners| listeners.iter()).any(Listener::is_over)
-        {
+        let listeners = || shared.into_iter().chain(&own).flat_map(|all| all.iter());
+        let running =
+            call_all(&context, listeners(), &Event::new(&event.name, &event.payload, ack));
+        if listeners().any(Listener::is_over) {
             self.0.namespace.forget_over(&event.name);
             let removed = self.state().listeners.remove_over(&event.name);
             drop(removed);
@@ -256,12 +261,13 @@ impl Socket {
 
     fn say_farewell(&self, reason: DisconnectReason) -> Running {
         let context = Context { socket: self.clone(), reason: Some(reason) };
-        let listeners =
-            [self.0.namespace.listeners(DISCONNECT), self.state().listeners.get(DISCONNECT)];
+        let handlers = self.0.namespace.handlers();
+        let own = self.state().listeners.get(DISCONNECT).cloned();
+        let shared = handlers.events.get(DISCONNECT);
+        let listeners = shared.into_iter().chain(&own).flat_map(|all| all.iter());
         let json = format!(r#"["{DISCONNECT}","{reason}"]"#);
         let payload = Payload::new(json, Vec::new());
-        let event = Event::new(DISCONNECT, &payload, Ack::none());
-        call_all(&context, &listeners, &ByteString::from_static(DISCONNECT), &event)
+        call_all(&context, listeners, &Event::new(DISCONNECT, &payload, Ack::none()))
     }
 
     fn finish_farewell(&self) {
@@ -305,6 +311,30 @@ impl Socket {
             event: event.to_owned(),
             kind,
         });
+    }
+}
+
+/// An event whose turn has come, and the handlers that its socket has for it.
+struct Admitted {
+    event: Incoming,
+    own: Option<Arc<[Listener]>>,
+}
+
+impl State {
+    fn admit(&mut self, event: Incoming, max_bytes: usize) -> Admission<Admitted> {
+        match self.inbox.admit(event, max_bytes) {
+            Admission::Now(event) => Admission::Now(self.admitted(event)),
+            Admission::Waits => Admission::Waits,
+            Admission::Full => Admission::Full,
+        }
+    }
+
+    fn admitted(&self, event: Incoming) -> Admitted {
+        let own = match event.kind {
+            Kind::Connection => None,
+            Kind::Event => self.listeners.get(&event.name).cloned(),
+        };
+        Admitted { event, own }
     }
 }
 
