@@ -64,6 +64,7 @@ mod listener;
 mod middleware;
 mod namespace;
 mod reason;
+mod remote;
 mod room;
 mod server;
 mod socket;
@@ -82,6 +83,7 @@ pub use self::{
     middleware::{Middleware, Verdict},
     namespace::Namespace,
     reason::DisconnectReason,
+    remote::{RemoteAckFuture, RemoteSocket},
     room::IntoRooms,
     server::{Counts, Listening, Server},
     socket::{Socket, SocketEmitter, TooManyRooms},

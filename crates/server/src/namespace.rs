@@ -11,13 +11,13 @@ use std::{
 };
 
 use serde::Serialize;
-use sockeye_adapter::{Adapter, Room};
+use sockeye_adapter::{Adapter, FetchError, Room};
 use sockeye_event::{Event, FromReply, Handler};
 use sockeye_protocol::socket::Payload;
 
 use crate::{
-    Broadcast, BroadcastAckFuture, ConnectError, EmitError, IntoRooms, ListenerId, Middleware, Sid,
-    Socket,
+    Broadcast, BroadcastAckFuture, ConnectError, EmitError, IntoRooms, ListenerId, Middleware,
+    RemoteSocket, Sid, Socket,
     extract::Context,
     listener::{Listener, Listeners, warn_of_name},
     middleware::{self, BoxedMiddleware},
@@ -204,6 +204,30 @@ impl Namespace {
     /// All sockets, whose answers are waited for so long. See [`Broadcast::timeout`].
     pub fn timeout(&self, timeout: Duration) -> Broadcast {
         Broadcast::new(self.clone()).timeout(timeout)
+    }
+
+    /// The sockets in the namespace on all nodes. See [`Broadcast::fetch_sockets`].
+    ///
+    /// # Errors
+    ///
+    /// If another node does not answer. The in-memory adapter knows no others.
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
+        Broadcast::new(self.clone()).fetch_sockets().await
+    }
+
+    /// All sockets in the namespace enter a room, or several. See [`Broadcast::sockets_join`].
+    pub fn sockets_join(&self, rooms: impl IntoRooms) {
+        Broadcast::new(self.clone()).sockets_join(rooms);
+    }
+
+    /// All sockets in the namespace leave a room, or several. See [`Broadcast::sockets_leave`].
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) {
+        Broadcast::new(self.clone()).sockets_leave(rooms);
+    }
+
+    /// All sockets are sent out of the namespace. See [`Broadcast::disconnect_sockets`].
+    pub fn disconnect_sockets(&self, close: bool) {
+        Broadcast::new(self.clone()).disconnect_sockets(close);
     }
 
     /// The sockets in the namespace on this node. Those in middlewares are not among them yet.

@@ -15,15 +15,15 @@ use std::{
 };
 
 use serde::Serialize;
-use sockeye_adapter::Room;
+use sockeye_adapter::{FetchError, Room};
 use sockeye_engine::{Application, Engine, EngineLayer, EngineService, Served, Session};
 use sockeye_event::{FromReply, Handler};
 use tokio::{net::ToSocketAddrs, runtime::Handle};
 
 use crate::{
     Broadcast, BroadcastAckFuture, DisconnectReason, EmitError, EventError, IntoRooms, ListenerId,
-    Middleware, Namespace, ServerBuilder, Sid, Socket, builder::Options, connection::Connection,
-    extract::Context,
+    Middleware, Namespace, RemoteSocket, ServerBuilder, Sid, Socket, builder::Options,
+    connection::Connection, extract::Context,
 };
 
 /// A Socket.IO server. Cheap to clone; all clones are the same server.
@@ -215,6 +215,30 @@ impl Server {
     /// All sockets, whose answers are waited for so long. See [`Broadcast::timeout`].
     pub fn timeout(&self, timeout: Duration) -> Broadcast {
         self.shared.main.timeout(timeout)
+    }
+
+    /// The sockets in `/` on all nodes. See [`Broadcast::fetch_sockets`].
+    ///
+    /// # Errors
+    ///
+    /// If another node does not answer. The in-memory adapter knows no others.
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
+        self.shared.main.fetch_sockets().await
+    }
+
+    /// All sockets in `/` enter a room, or several. See [`Broadcast::sockets_join`].
+    pub fn sockets_join(&self, rooms: impl IntoRooms) {
+        self.shared.main.sockets_join(rooms);
+    }
+
+    /// All sockets in `/` leave a room, or several. See [`Broadcast::sockets_leave`].
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) {
+        self.shared.main.sockets_leave(rooms);
+    }
+
+    /// All sockets are sent out of `/`. See [`Broadcast::disconnect_sockets`].
+    pub fn disconnect_sockets(&self, close: bool) {
+        self.shared.main.disconnect_sockets(close);
     }
 
     /// The sockets in `/` on this node.

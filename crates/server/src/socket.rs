@@ -18,7 +18,7 @@ use std::{
 use bytestring::ByteString;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use sockeye_adapter::{AckCollector, Recipient, Room, Silence};
+use sockeye_adapter::{AckCollector, Recipient, Room, Silence, SocketDetails};
 use sockeye_engine::{Handshake, Transport};
 use sockeye_event::{EncodeError, EncodedArgs, SendAck};
 use sockeye_protocol::socket::{self, EncodedPacket, Member, Standing};
@@ -30,6 +30,7 @@ use crate::{
     emit,
     inbox::Inbox,
     listener::Listeners,
+    remote,
     server::Core,
 };
 
@@ -292,6 +293,25 @@ impl Recipient for Inner {
         if let Err(silence) = self.try_ask(packet, id, volatile, Waiting::Many(collector.clone())) {
             collector.handle_silence(self.id, silence);
         }
+    }
+
+    fn details(self: Arc<Self>) -> SocketDetails {
+        let socket = Socket(self);
+        let (rooms, data) = (socket.rooms(), socket.state().data.clone());
+        SocketDetails { id: socket.id(), handshake: remote::handshake(&socket), rooms, data }
+    }
+
+    fn join(self: Arc<Self>, rooms: &[Room]) {
+        Socket(self).join(rooms);
+    }
+
+    fn leave(self: Arc<Self>, rooms: &[Room]) {
+        Socket(self).leave(rooms);
+    }
+
+    fn disconnect(self: Arc<Self>, close: bool) {
+        let socket = Socket(self);
+        if close { socket.disconnect_all() } else { socket.disconnect() }
     }
 }
 

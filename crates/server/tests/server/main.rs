@@ -13,7 +13,9 @@ mod moves;
 mod order;
 mod origins;
 mod pressure;
+mod remote;
 mod rooms;
+mod spy;
 
 use std::{fmt::Debug, net::SocketAddr, time::Duration};
 
