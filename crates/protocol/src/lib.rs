@@ -27,6 +27,8 @@
 pub mod engine;
 pub mod socket;
 
+mod fifo;
 mod sid;
 
+pub use fifo::Fifo;
 pub use sid::{InvalidSid, Sid};
