@@ -80,7 +80,7 @@ pub use self::{
     extensions::Extensions,
     extract::{Context, Extension, State},
     listener::ListenerId,
-    middleware::{Middleware, Verdict},
+    middleware::{Middleware, Refused, Verdict},
     namespace::Namespace,
     reason::DisconnectReason,
     remote::{RemoteAckFuture, RemoteSocket},

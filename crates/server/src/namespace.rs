@@ -1,28 +1,27 @@
 //! Namespaces.
 
+mod emitting;
+mod listening;
+
 use std::{
     collections::HashMap,
     fmt,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
-use serde::Serialize;
-use sockeye_adapter::{Adapter, FetchError, Room};
-use sockeye_event::{Event, FromReply, Handler};
+use sockeye_adapter::{Adapter, Room};
+use sockeye_event::Event;
 use sockeye_protocol::socket::Payload;
 
 use crate::{
-    Broadcast, BroadcastAckFuture, ConnectError, EmitError, IntoRooms, ListenerId, Middleware,
-    RemoteSocket, Sid, Socket,
+    ConnectError, Middleware, Sid, Socket,
     extract::Context,
-    listener::{Listener, Listeners, warn_of_name},
-    middleware::{self, BoxedMiddleware},
+    listener::{Called, Listeners},
+    middleware::{self, BoxedMiddleware, Refused},
     server::Core,
-    socket::DISCONNECT,
 };
 
 /// A namespace: sockets, rooms and handlers of their own, over the connections that clients have
@@ -39,12 +38,13 @@ struct Inner {
     handlers: RwLock<Handlers>,
     /// Acknowledgements are numbered over all sockets, so that what is broadcast is the same for all.
     next_ack: AtomicU64,
+    hears_outgoing: AtomicBool,
 }
 
 #[derive(Default)]
 struct Handlers {
     events: Listeners,
-    connection: Arc<[Listener]>,
+    connection: Called,
 }
 
 impl Namespace {
@@ -57,73 +57,13 @@ impl Namespace {
             middlewares: RwLock::default(),
             handlers: RwLock::default(),
             next_ack: AtomicU64::new(0),
+            hears_outgoing: AtomicBool::new(false),
         }))
     }
 
     /// The name, such as `/` or `/admin`.
     pub fn name(&self) -> &str {
         &self.0.name
-    }
-
-    /// Calls a handler for every socket that joins the namespace. Its argument is the client's
-    /// `auth`, if one is asked for: `|socket: Socket, auth: Token| …`.
-    ///
-    /// Events of the socket wait until the handler has returned, so none is lost while it is busy
-    /// registering others. There can be several.
-    ///
-    /// If the client goes away while the handler runs, the handlers of
-    /// [`on_disconnect`](Socket::on_disconnect) wait as well until it has returned, so those that
-    /// it registers are called.
-    pub fn on_connection<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
-        let listener = Listener::on(handler);
-        let id = listener.id();
-        let mut handlers = self.handlers_mut();
-        handlers.connection = handlers.connection.iter().cloned().chain([listener]).collect();
-        id
-    }
-
-    /// Calls a handler for every event of that name, of every socket in the namespace. It is
-    /// registered once and costs a socket nothing; [`Socket::on`] is for one socket.
-    ///
-    /// There can be several for an event; they are called in the order of their registration,
-    /// these before those of the socket.
-    pub fn on<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
-        warn_of_name(event);
-        self.add(event, Listener::on(handler))
-    }
-
-    /// Calls a handler for the next event of that name only, whichever socket's it is.
-    pub fn once<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
-        self.add(event, Listener::once(handler))
-    }
-
-    /// Calls a handler for every socket that leaves the namespace. See [`Socket::on_disconnect`].
-    pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
-        self.add(DISCONNECT, Listener::on(handler))
-    }
-
-    fn add(&self, event: &str, listener: Listener) -> ListenerId {
-        let id = listener.id();
-        self.handlers_mut().events.add(event, listener);
-        id
-    }
-
-    /// Forgets the namespace's handlers of an event; whether there were any.
-    pub fn off(&self, event: &str) -> bool {
-        let removed = self.handlers_mut().events.remove_event(event);
-        removed.is_some()
-    }
-
-    /// Forgets one handler; whether it was there.
-    pub fn off_listener(&self, id: ListenerId) -> bool {
-        let (connection, removed) = {
-            let mut handlers = self.handlers_mut();
-            let kept = handlers.connection.iter().filter(|listener| listener.id() != id);
-            let kept = kept.cloned().collect();
-            let connection = std::mem::replace(&mut handlers.connection, kept);
-            (connection, handlers.events.remove(id))
-        };
-        removed.is_some() || connection.iter().any(|listener| listener.id() == id)
     }
 
     /// Forgets handlers for once whose time is over.
@@ -155,79 +95,6 @@ impl Namespace {
         let mut middlewares = self.0.middlewares.write().unwrap_or_else(PoisonError::into_inner);
         let more = middleware::erase(middleware);
         *middlewares = middlewares.iter().cloned().chain([more]).collect();
-    }
-
-    /// Emits to every socket in the namespace. See [`Broadcast::emit`].
-    pub fn emit<T: Serialize>(&self, event: &str, args: T) {
-        Broadcast::new(self.clone()).emit(event, args);
-    }
-
-    /// The same, for those who want to know whether it could be encoded.
-    pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        Broadcast::new(self.clone()).try_emit(event, args)
-    }
-
-    /// Emits an event that every socket is to answer. See [`Broadcast::emit_with_ack`].
-    pub fn emit_with_ack<R: FromReply>(
-        &self,
-        event: &str,
-        args: impl Serialize,
-    ) -> BroadcastAckFuture<R> {
-        Broadcast::new(self.clone()).emit_with_ack(event, args)
-    }
-
-    /// The sockets in a room, or in several; each gets an event once.
-    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
-        Broadcast::new(self.clone()).to(rooms)
-    }
-
-    /// The same as [`to`](Self::to).
-    pub fn within(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.to(rooms)
-    }
-
-    /// The sockets that are not in a room, or in any of several.
-    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
-        Broadcast::new(self.clone()).except(rooms)
-    }
-
-    /// The sockets that can take an event now. See [`Broadcast::volatile`].
-    pub fn volatile(&self) -> Broadcast {
-        Broadcast::new(self.clone()).volatile()
-    }
-
-    /// The sockets of this node. See [`Broadcast::local`].
-    pub fn local(&self) -> Broadcast {
-        Broadcast::new(self.clone()).local()
-    }
-
-    /// All sockets, whose answers are waited for so long. See [`Broadcast::timeout`].
-    pub fn timeout(&self, timeout: Duration) -> Broadcast {
-        Broadcast::new(self.clone()).timeout(timeout)
-    }
-
-    /// The sockets in the namespace on all nodes. See [`Broadcast::fetch_sockets`].
-    ///
-    /// # Errors
-    ///
-    /// If another node does not answer. The in-memory adapter knows no others.
-    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
-        Broadcast::new(self.clone()).fetch_sockets().await
-    }
-
-    /// All sockets in the namespace enter a room, or several. See [`Broadcast::sockets_join`].
-    pub fn sockets_join(&self, rooms: impl IntoRooms) {
-        Broadcast::new(self.clone()).sockets_join(rooms);
-    }
-
-    /// All sockets in the namespace leave a room, or several. See [`Broadcast::sockets_leave`].
-    pub fn sockets_leave(&self, rooms: impl IntoRooms) {
-        Broadcast::new(self.clone()).sockets_leave(rooms);
-    }
-
-    /// All sockets are sent out of the namespace. See [`Broadcast::disconnect_sockets`].
-    pub fn disconnect_sockets(&self, close: bool) {
-        Broadcast::new(self.clone()).disconnect_sockets(close);
     }
 
     /// The sockets in the namespace on this node. Those in middlewares are not among them yet.
@@ -262,11 +129,26 @@ impl Namespace {
         self.0.sockets.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn listeners(&self, event: &str) -> Option<Arc<[Listener]>> {
-        self.handlers().events.get(event)
+    /// The handlers of all events, and those of this one.
+    pub(crate) fn listeners(&self, event: &str) -> (Option<Called>, Option<Called>) {
+        let handlers = self.handlers();
+        (handlers.events.any(), handlers.events.get(event))
     }
 
-    pub(crate) fn connection_listeners(&self) -> Arc<[Listener]> {
+    pub(crate) fn listens(&self, event: &str) -> bool {
+        self.handlers().events.has(event)
+    }
+
+    pub(crate) fn any_outgoing(&self) -> Option<Called> {
+        self.handlers().events.any_outgoing()
+    }
+
+    /// Whether there has been a handler of all that is emitted.
+    pub(crate) fn hears_outgoing(&self) -> bool {
+        self.0.hears_outgoing.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn connection_listeners(&self) -> Called {
         self.handlers().connection.clone()
     }
 
@@ -285,7 +167,14 @@ impl Namespace {
         for middleware in middlewares.iter() {
             let verdict =
                 middleware(&context, Event::new("connect", auth, sockeye_event::Ack::none()));
-            verdict.await?;
+            verdict.await.map_err(|refused| match refused {
+                Refused::Error(error) => error,
+                // The client is told so, without the details of our types.
+                Refused::Arguments(error) => {
+                    tracing::debug!(%error, "the auth of a client does not fit a middleware");
+                    ConnectError::new("Invalid auth")
+                }
+            })?;
         }
         Ok(())
     }

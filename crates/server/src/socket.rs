@@ -3,14 +3,17 @@
 mod emitting;
 mod life;
 mod listening;
+mod middlewares;
+mod outgoing;
 mod rooms;
 
 pub use emitting::SocketEmitter;
+use outgoing::Outgoing;
 
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU8, Ordering},
     },
 };
@@ -30,12 +33,10 @@ use crate::{
     emit,
     inbox::Inbox,
     listener::Listeners,
+    middleware::BoxedMiddleware,
     remote,
     server::Core,
 };
-
-/// Under which name handlers of the end are kept. Clients cannot emit it.
-pub(crate) const DISCONNECT: &str = "disconnect";
 
 /// A client's place in one namespace.
 ///
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     standing: AtomicU8,
     state: Mutex<State>,
     extensions: Extensions,
+    outgoing: Outgoing,
+    me: Weak<Inner>,
 }
 
 /// Changes together. While it is locked, the adapter and the session may be locked, in this order,
@@ -64,6 +67,8 @@ struct State {
     /// in between, the adapter knows them.
     rooms: Vec<Room>,
     listeners: Listeners,
+    /// What decides which events reach their handlers.
+    middlewares: Option<Arc<[BoxedMiddleware]>>,
     inbox: Inbox,
     acks: PendingAcks,
     data: Value,
@@ -71,6 +76,8 @@ struct State {
     is_asking: bool,
     greeting: Greeting,
     end: End,
+    /// Whether it is gone, and still in the rooms that it was in.
+    is_leaving: bool,
 }
 
 /// How far the handlers of the connection have come.
@@ -108,7 +115,7 @@ impl Socket {
         getrandom::fill(&mut bits).expect("the operating system has random bits");
         namespace.core().sockets.fetch_add(1, Ordering::Relaxed);
         namespace.core().handling.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::new(Inner {
+        Self(Arc::new_cyclic(|me| Inner {
             id: Sid::from_random(bits),
             namespace,
             client,
@@ -119,14 +126,18 @@ impl Socket {
                 standing: Standing::Connecting,
                 rooms: Vec::new(),
                 listeners: Listeners::default(),
+                middlewares: None,
                 inbox: Inbox::default(),
                 acks: PendingAcks::default(),
                 data: Value::Null,
                 is_asking: false,
                 greeting: Greeting::Due,
                 end: End::Ahead,
+                is_leaving: false,
             }),
             extensions: Extensions::default(),
+            outgoing: Outgoing::default(),
+            me: me.clone(),
         }))
     }
 
@@ -135,9 +146,7 @@ impl Socket {
     }
 
     fn send(&self, packet: &EncodedPacket, volatile: bool) {
-        if !is_over(self.standing()) {
-            self.0.deliver(packet, volatile);
-        }
+        self.0.deliver(packet, volatile);
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -257,12 +266,7 @@ fn is_over(standing: Standing) -> bool {
 
 impl Member for Socket {
     fn standing(&self) -> Standing {
-        match self.0.standing.load(Ordering::Acquire) {
-            0 => Standing::Connecting,
-            1 => Standing::Connected,
-            2 => Standing::Refused,
-            _ => Standing::Gone,
-        }
+        self.0.standing()
     }
 
     fn is_released(&self) -> bool {
@@ -276,10 +280,8 @@ impl Recipient for Inner {
     }
 
     fn deliver(&self, packet: &EncodedPacket, volatile: bool) {
-        if volatile {
-            self.client.session.send_volatile(packet.packets());
-        } else {
-            self.client.session.send(packet.packets());
+        if !is_over(self.standing()) {
+            self.transmit(packet, volatile);
         }
     }
 
@@ -320,6 +322,25 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn standing(&self) -> Standing {
+        match self.standing.load(Ordering::Acquire) {
+            0 => Standing::Connecting,
+            1 => Standing::Connected,
+            2 => Standing::Refused,
+            _ => Standing::Gone,
+        }
+    }
+
+    /// Hands an event to the session; false if it was volatile and could not leave.
+    fn transmit(&self, packet: &EncodedPacket, volatile: bool) -> bool {
+        self.note_outgoing(packet);
+        if volatile {
+            return self.client.session.send_volatile(packet.packets());
+        }
+        self.client.session.send(packet.packets());
+        true
+    }
+
     /// Sends an event that is to be answered under `id`.
     fn try_ask(
         &self,
@@ -340,9 +361,7 @@ impl Inner {
             // Before it is sent, so that no answer can come too early.
             state.acks.insert(id, waiting);
         }
-        if !volatile {
-            self.client.session.send(packet.packets());
-        } else if !self.client.session.send_volatile(packet.packets()) {
+        if !self.transmit(packet, volatile) {
             // Unless the socket has gone in the meantime, which told those who wait.
             let forgotten = self.state().acks.remove(id);
             return forgotten.map_or(Ok(()), |_| Err(Silence::Dropped));

@@ -4,6 +4,7 @@ use std::{cell::Cell, io::Write as _};
 
 use bytes::Bytes;
 
+use super::{DecodeError, Decoder, Limits, Packet};
 use crate::{Sid, engine::Outgoing};
 
 /// A packet on its way out: its text, then its attachments, which stay adjacent. A clone shares
@@ -28,6 +29,21 @@ impl EncodedPacket {
     /// The same for the only recipient: nothing is counted and nothing shared.
     pub fn into_packets(self) -> impl Iterator<Item = Outgoing> {
         std::iter::once(self.head).chain(self.attachments.into_iter().map(Outgoing::binary))
+    }
+
+    /// Reads it as its recipient will.
+    ///
+    /// # Errors
+    ///
+    /// If what was written into it is no JSON, or nests deeper than 128 levels.
+    pub fn decode(&self) -> Result<Packet, DecodeError> {
+        let limits = Limits { max_attachments: usize::MAX, max_depth: 128, ..Limits::default() };
+        let mut decoder = Decoder::new(limits);
+        let mut packet = decoder.decode_text(self.head.bytes().slice(1..))?;
+        for attachment in &self.attachments {
+            packet = decoder.decode_binary(attachment.clone())?;
+        }
+        packet.ok_or(DecodeError::IllegalAttachmentCount)
     }
 
     /// The bytes of all its parts.

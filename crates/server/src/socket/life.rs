@@ -6,12 +6,12 @@ use bytestring::ByteString;
 use sockeye_event::{Ack, Event};
 use sockeye_protocol::socket::{self, EncodedPacket, Payload, Standing};
 
-use super::{DISCONNECT, End, Greeting, Socket, State, is_over};
+use super::{End, Greeting, Socket, State, is_over};
 use crate::{
     ConnectError, DisconnectReason, EventError, EventErrorKind,
     extract::Context,
     inbox::{Admission, Incoming, Kind, Running, call_all, panic_message},
-    listener::Listener,
+    listener::{Called, DISCONNECT, DISCONNECTING, Listener},
 };
 
 impl Socket {
@@ -155,21 +155,34 @@ impl Socket {
     fn start(&self, event: &Incoming) -> Running {
         let context = Context { socket: self.clone(), reason: None };
         let ack = event.id.map_or_else(Ack::none, |id| Ack::new(self.0.clone(), id));
-        let listeners = match event.kind {
-            Kind::Connection => [Some(self.0.namespace.connection_listeners()), None],
-            Kind::Event => {
-                [self.0.namespace.listeners(&event.name), self.state().listeners.get(&event.name)]
-            }
-        };
         let called = Event::new(&event.name, &event.payload, ack);
+        if event.kind == Kind::Connection {
+            let listeners = [Some(self.0.namespace.connection_listeners())];
+            return call_all(&context, &listeners, &event.name, &called);
+        }
+        let (any, named) = self.0.namespace.listeners(&event.name);
+        let (own_any, own_named, middlewares) = {
+            let state = self.state();
+            let listeners = &state.listeners;
+            (listeners.any(), listeners.get(&event.name), state.middlewares.clone())
+        };
+        if let Some(middlewares) = middlewares {
+            let running = call_all(&context, &[any, own_any], &event.name, &called);
+            return running.and(self.pass(event, called.ack(), middlewares));
+        }
+        let listeners = [any, own_any, named, own_named];
         let running = call_all(&context, &listeners, &event.name, &called);
-        if listeners.iter().flatten().flat_map(|listeners| listeners.iter()).any(Listener::is_over)
-        {
-            self.0.namespace.forget_over(&event.name);
-            let removed = self.state().listeners.remove_over(&event.name);
+        self.forget_over(&event.name, &listeners);
+        running
+    }
+
+    /// Forgets handlers of an event that were for once.
+    pub(super) fn forget_over(&self, event: &str, called: &[Option<Called>]) {
+        if called.iter().flatten().flat_map(|called| called.iter()).any(Listener::is_over) {
+            self.0.namespace.forget_over(event);
+            let removed = self.state().listeners.remove_over(event);
             drop(removed);
         }
-        running
     }
 
     /// An acknowledgement has come.
@@ -233,11 +246,17 @@ impl Socket {
             let was_connected = standing == Standing::Connected;
             let left = if was_connected { Standing::Gone } else { Standing::Refused };
             self.set_standing(&mut state, left);
-            if was_connected {
-                state.rooms = self.0.namespace.adapter().remove(self.id());
-                self.0.namespace.sockets_mut().remove(&self.id());
-            }
             let is_greeted = matches!(state.greeting, Greeting::Done);
+            if was_connected {
+                self.0.namespace.sockets_mut().remove(&self.id());
+                let hears_it =
+                    state.listeners.has(DISCONNECTING) || self.0.namespace.listens(DISCONNECTING);
+                if is_greeted && hears_it {
+                    state.is_leaving = true;
+                } else {
+                    state.rooms = self.0.namespace.adapter().remove(self.id());
+                }
+            }
             if was_connected && !is_greeted {
                 state.greeting = Greeting::Overtaken(reason);
             }
@@ -255,13 +274,26 @@ impl Socket {
     }
 
     fn say_farewell(&self, reason: DisconnectReason) -> Running {
+        let leaving = self.tell_end(DISCONNECTING, reason);
+        self.leave_all();
+        leaving.and(self.tell_end(DISCONNECT, reason))
+    }
+
+    /// Calls the handlers of the end.
+    fn tell_end(&self, name: &'static str, reason: DisconnectReason) -> Running {
         let context = Context { socket: self.clone(), reason: Some(reason) };
-        let listeners =
-            [self.0.namespace.listeners(DISCONNECT), self.state().listeners.get(DISCONNECT)];
-        let json = format!(r#"["{DISCONNECT}","{reason}"]"#);
-        let payload = Payload::new(json, Vec::new());
-        let event = Event::new(DISCONNECT, &payload, Ack::none());
-        call_all(&context, &listeners, &ByteString::from_static(DISCONNECT), &event)
+        let listeners = [self.0.namespace.listeners(name).1, self.state().listeners.get(name)];
+        let payload = Payload::new(format!(r#"["{name}","{reason}"]"#), Vec::new());
+        let event = Event::new(name, &payload, Ack::none());
+        call_all(&context, &listeners, &ByteString::from_static(name), &event)
+    }
+
+    /// Leaves the rooms that were kept for the handlers of the end.
+    fn leave_all(&self) {
+        let mut state = self.state();
+        if std::mem::take(&mut state.is_leaving) {
+            state.rooms = self.0.namespace.adapter().remove(self.id());
+        }
     }
 
     fn finish_farewell(&self) {
@@ -280,6 +312,7 @@ impl Socket {
             }
             let released = (
                 std::mem::take(&mut state.listeners),
+                std::mem::take(&mut state.middlewares),
                 std::mem::take(&mut state.data),
                 std::mem::take(&mut state.rooms),
             );

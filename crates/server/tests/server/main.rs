@@ -2,9 +2,12 @@
 
 mod acks;
 mod broadcast_acks;
+mod catch_all;
 mod client;
 mod closing;
+mod disconnecting;
 mod disconnects;
+mod event_middleware;
 mod handlers;
 mod lifetimes;
 mod limits;
