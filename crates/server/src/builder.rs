@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) ack_timeout: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) max_rooms: usize,
+    pub(crate) max_child_namespaces: usize,
+    pub(crate) cleanup_empty_child_namespaces: bool,
     pub(crate) max_pending_acks: usize,
     pub(crate) max_backlog_bytes: usize,
     pub(crate) send_errors: bool,
@@ -47,6 +49,8 @@ impl Default for ServerBuilder {
                 ack_timeout: Some(Duration::from_secs(5)),
                 limits: Limits::default(),
                 max_rooms: 10_000,
+                max_child_namespaces: 10_000,
+                cleanup_empty_child_namespaces: true,
                 max_pending_acks: 10_000,
                 max_backlog_bytes: 4 << 20,
                 send_errors: false,
@@ -152,6 +156,21 @@ impl ServerBuilder {
     /// How many namespaces one connection may join. Default 100. One more closes it.
     pub fn max_namespaces(mut self, namespaces: usize) -> Self {
         self.options.limits.max_namespaces = namespaces;
+        self
+    }
+
+    /// How many namespaces clients may bring about. Default 10,000. To ask for one more is answered
+    /// with `Invalid namespace`. See [`Server::of_matching`].
+    pub fn max_child_namespaces(mut self, namespaces: usize) -> Self {
+        self.options.max_child_namespaces = namespaces;
+        self
+    }
+
+    /// Whether a namespace that a client has brought about goes with its last socket, and with it
+    /// what was registered there. Default true: otherwise clients could fill the server with empty
+    /// ones. Namespaces that the application has made with [`Server::of`] stay.
+    pub fn cleanup_empty_child_namespaces(mut self, clean_up: bool) -> Self {
+        self.options.cleanup_empty_child_namespaces = clean_up;
         self
     }
 

@@ -63,9 +63,11 @@ mod inbox;
 mod listener;
 mod middleware;
 mod namespace;
+mod parent;
 mod reason;
 mod remote;
 mod room;
+mod seat;
 mod server;
 mod socket;
 
@@ -82,6 +84,7 @@ pub use self::{
     listener::ListenerId,
     middleware::{Middleware, Refused, Verdict},
     namespace::Namespace,
+    parent::{ParentBroadcast, ParentNamespace},
     reason::DisconnectReason,
     remote::{RemoteAckFuture, RemoteSocket},
     room::IntoRooms,

@@ -88,7 +88,7 @@ pub(crate) enum Place {
 pub(crate) type Called = Arc<[Listener]>;
 
 /// Handlers by their topics.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Listeners {
     events: HashMap<Box<str>, Called>,
     any: Option<Called>,

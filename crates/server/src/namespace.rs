@@ -8,19 +8,21 @@ use std::{
     fmt,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use sockeye_adapter::{Adapter, Room};
+use sockeye_adapter::{Adapter, MemoryAdapter, Room};
 use sockeye_event::Event;
 use sockeye_protocol::socket::Payload;
+use tokio::sync::Semaphore;
 
 use crate::{
     ConnectError, Middleware, Sid, Socket,
     extract::Context,
     listener::{Called, Listeners},
     middleware::{self, BoxedMiddleware, Refused},
+    parent::Parent,
     server::Core,
 };
 
@@ -39,9 +41,30 @@ struct Inner {
     /// Acknowledgements are numbered over all sockets, so that what is broadcast is the same for all.
     next_ack: AtomicU64,
     hears_outgoing: AtomicBool,
+    kind: Kind,
+    /// Sockets that are connecting or connected.
+    population: AtomicUsize,
+    /// Closed once everybody has been told that the namespace is there; sockets wait for that.
+    announcement: Semaphore,
 }
 
+/// Why there is a namespace.
+enum Kind {
+    /// The application wants it.
+    Wanted,
+    /// It is like its parent says. `is_passing`: a client brought it about, so it may go again.
+    Child { parent: Arc<Parent>, is_passing: bool },
+}
+
+/// What is handed on from parents to children.
 #[derive(Default)]
+struct Registry {
+    handlers: Handlers,
+    middlewares: Arc<[BoxedMiddleware]>,
+    hears_outgoing: bool,
+}
+
+#[derive(Clone, Default)]
 struct Handlers {
     events: Listeners,
     connection: Called,
@@ -49,16 +72,57 @@ struct Handlers {
 
 impl Namespace {
     pub(crate) fn new(name: &str, core: Arc<Core>) -> Self {
+        let adapter = (core.options.adapter)(name);
+        Self::with(name, core, adapter, Kind::Wanted, Registry::default())
+    }
+
+    /// One with the handlers that its parent has now.
+    pub(crate) fn child(
+        name: &str,
+        core: Arc<Core>,
+        parent: Arc<Parent>,
+        is_passing: bool,
+    ) -> Self {
+        let adapter = (core.options.adapter)(name);
+        let registry = parent.template().registry();
+        Self::with(name, core, adapter, Kind::Child { parent, is_passing }, registry)
+    }
+
+    /// One that only keeps handlers for others.
+    pub(crate) fn template(core: Arc<Core>) -> Self {
+        let adapter = Arc::new(MemoryAdapter::new());
+        Self::with("", core, adapter, Kind::Wanted, Registry::default())
+    }
+
+    fn with(
+        name: &str,
+        core: Arc<Core>,
+        adapter: Arc<dyn Adapter>,
+        kind: Kind,
+        registry: Registry,
+    ) -> Self {
         Self(Arc::new(Inner {
-            adapter: (core.options.adapter)(name),
             name: name.into(),
             core,
+            adapter,
             sockets: RwLock::default(),
-            middlewares: RwLock::default(),
-            handlers: RwLock::default(),
+            middlewares: RwLock::new(registry.middlewares),
+            handlers: RwLock::new(registry.handlers),
             next_ack: AtomicU64::new(0),
-            hears_outgoing: AtomicBool::new(false),
+            hears_outgoing: AtomicBool::new(registry.hears_outgoing),
+            kind,
+            population: AtomicUsize::new(0),
+            announcement: Semaphore::new(0),
         }))
+    }
+
+    /// What the application has registered so far.
+    fn registry(&self) -> Registry {
+        Registry {
+            handlers: self.handlers().clone(),
+            middlewares: self.middlewares(),
+            hears_outgoing: self.hears_outgoing(),
+        }
     }
 
     /// The name, such as `/` or `/admin`.
@@ -152,8 +216,39 @@ impl Namespace {
         self.handlers().connection.clone()
     }
 
-    pub(crate) fn has_middlewares(&self) -> bool {
-        !self.middlewares().is_empty()
+    /// Whether those who join need not wait for anything.
+    pub(crate) fn lets_in_at_once(&self) -> bool {
+        self.0.announcement.is_closed() && self.middlewares().is_empty()
+    }
+
+    /// Everybody has been told that the namespace is there.
+    pub(crate) fn open(&self) {
+        self.0.announcement.close();
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn is_child_of(&self, parent: &Arc<Parent>) -> bool {
+        matches!(&self.0.kind, Kind::Child { parent: own, .. } if Arc::ptr_eq(own, parent))
+    }
+
+    /// A socket is about to be in it.
+    pub(crate) fn enter(&self) {
+        self.0.population.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A socket is in it no more. Whether the namespace is to be cleaned up.
+    pub(crate) fn leave(&self) -> bool {
+        self.0.population.fetch_sub(1, Ordering::SeqCst) == 1 && self.is_deserted()
+    }
+
+    /// Whether it has come by itself, and nobody is left.
+    pub(crate) fn is_deserted(&self) -> bool {
+        matches!(self.0.kind, Kind::Child { is_passing: true, .. })
+            && self.0.core.options.cleanup_empty_child_namespaces
+            && self.0.population.load(Ordering::SeqCst) == 0
     }
 
     /// Asks all middlewares whether the socket may join.
@@ -163,6 +258,8 @@ impl Namespace {
         auth: &Payload,
     ) -> Result<(), ConnectError> {
         let context = Context { socket: socket.clone(), reason: None };
+        // It is closed, never released: this only waits.
+        let _ = self.0.announcement.acquire().await;
         let middlewares = self.middlewares();
         for middleware in middlewares.iter() {
             let verdict =

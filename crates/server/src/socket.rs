@@ -8,6 +8,7 @@ mod outgoing;
 mod rooms;
 
 pub use emitting::SocketEmitter;
+pub(crate) use life::catch_panic;
 use outgoing::Outgoing;
 
 use std::{

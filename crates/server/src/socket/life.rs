@@ -18,7 +18,7 @@ impl Socket {
     /// The client wants to join: asks the middlewares.
     pub(crate) fn connect(self) {
         let auth = self.auth_payload();
-        if !self.0.namespace.has_middlewares() {
+        if self.0.namespace.lets_in_at_once() {
             return self.accept(auth);
         }
         self.state().is_asking = true;
@@ -266,6 +266,9 @@ impl Socket {
         acks.fail(self.id());
         self.0.client.remove(self);
         self.core().overloads.note(reason);
+        if self.0.namespace.leave() {
+            self.0.client.shared.namespaces.clean_up(&self.0.namespace);
+        }
         tracing::debug!(socket = %self.id(), %reason, was_connected, "socket disconnected");
         if !was_connected {
             self.finish_farewell();
@@ -342,7 +345,7 @@ impl Socket {
 }
 
 /// Ends with the text of a panic instead of panicking.
-async fn catch_panic(future: impl Future<Output = ()>) -> Result<(), String> {
+pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| {
         match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {

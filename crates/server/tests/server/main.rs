@@ -7,6 +7,7 @@ mod client;
 mod closing;
 mod disconnecting;
 mod disconnects;
+mod dynamic;
 mod event_middleware;
 mod handlers;
 mod lifetimes;
