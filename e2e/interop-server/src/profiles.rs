@@ -116,6 +116,11 @@ fn full(io: &Server, own_namespaces: usize) {
     for name in ["/", "/chat", "/auth", "/lag"].map(str::to_owned).into_iter().chain(own) {
         full_events(&io.of(&name));
     }
+    io.on_new_namespace(|namespace| full_events(&namespace));
+    io.of_matching(|name| {
+        let number = name.strip_prefix("/dyn-").unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
 }
 
 fn full_events(namespace: &Namespace) {
