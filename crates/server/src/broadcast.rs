@@ -85,7 +85,7 @@ impl Broadcast {
     /// If the name is reserved, or a value has no form on the wire. That a socket is gone or slow
     /// is no error.
     pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        let packet = emit::encode_event(self.namespace.name(), None, event, &args)?;
+        let packet = emit::encode_event(&self.namespace, None, event, &args)?;
         self.namespace.adapter().broadcast(&packet, &self.target, self.flags);
         Ok(())
     }
@@ -119,7 +119,7 @@ impl Broadcast {
         args: impl Serialize,
     ) -> BroadcastAckFuture<R> {
         let id = self.namespace.next_ack_id();
-        let packet = match emit::encode_event(self.namespace.name(), Some(id), event, &args) {
+        let packet = match emit::encode_event(&self.namespace, Some(id), event, &args) {
             Ok(packet) => packet,
             Err(error) => return BroadcastAckFuture::failed(error),
         };

@@ -4,7 +4,7 @@ use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use sockeye_adapter::{Adapter, MemoryAdapter};
 use sockeye_engine::{Config, Cors, Transports};
-use sockeye_protocol::socket::Limits;
+use sockeye_protocol::socket::{Limits, Parser};
 
 use crate::{EventError, Server};
 
@@ -28,6 +28,7 @@ pub(crate) struct Options {
     pub(crate) max_backlog_bytes: usize,
     pub(crate) send_errors: bool,
     pub(crate) on_error: Option<Box<dyn Fn(&EventError) + Send + Sync>>,
+    pub(crate) parser: Option<Box<dyn Parser>>,
     pub(crate) states: Vec<Arc<dyn Any + Send + Sync>>,
     pub(crate) adapter: Box<dyn Fn(&str) -> Arc<dyn Adapter> + Send + Sync>,
 }
@@ -55,6 +56,7 @@ impl Default for ServerBuilder {
                 max_backlog_bytes: 4 << 20,
                 send_errors: false,
                 on_error: None,
+                parser: None,
                 states: Vec::new(),
                 adapter: Box::new(|_| Arc::new(MemoryAdapter::new())),
             },
@@ -244,6 +246,19 @@ impl ServerBuilder {
     /// client's business. It is always told that its arguments do not fit.
     pub fn send_errors(mut self, send: bool) -> Self {
         self.options.send_errors = send;
+        self
+    }
+
+    /// The form that packets have on the wire, which clients must have too. Default: that of
+    /// `socket.io-parser`, which every client has unless it is told otherwise. `MessagePack`, with
+    /// the feature `msgpack`, is for clients with `socket.io-msgpack-parser`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "msgpack")]
+    /// let io = sockeye::Server::builder().parser(sockeye::parser::MessagePack).build();
+    /// ```
+    pub fn parser(mut self, parser: impl Parser) -> Self {
+        self.options.parser = Some(Box::new(parser));
         self
     }
 

@@ -64,7 +64,9 @@ impl Client {
 
     fn send_invalid_namespace(&self, name: &str) {
         let refusal = ConnectError::new("Invalid namespace").encode(name);
-        self.session.send(refusal.packets());
+        if let Some(refusal) = self.shared.core.convert_own(refusal) {
+            self.session.send(refusal.packets());
+        }
     }
 
     pub(crate) fn remove(&self, socket: &Socket) {
@@ -90,8 +92,11 @@ fn now() -> Instant {
 impl Connection {
     pub(crate) fn new(shared: Arc<Shared>, session: Session) -> Self {
         let options = &shared.core.options;
-        let machine =
-            socket::Connection::new(now(), options.connect_timeout, options.limits.clone());
+        let (timeout, limits) = (options.connect_timeout, options.limits.clone());
+        let machine = match &options.parser {
+            None => socket::Connection::new(now(), timeout, limits),
+            Some(parser) => socket::Connection::with_parser(now(), timeout, limits, &**parser),
+        };
         Self { client: Arc::new(Client { session, shared, sockets: Mutex::default() }), machine }
     }
 

@@ -91,6 +91,19 @@ pub use self::{
     server::{Counts, Listening, Server},
     socket::{Socket, SocketEmitter, TooManyRooms},
 };
+/// The form of packets on the wire, and what it takes to give them another one.
+pub mod parser {
+    #[cfg(feature = "msgpack")]
+    pub use sockeye_protocol::socket::MessagePack;
+    pub use sockeye_protocol::{
+        engine::Message,
+        socket::{
+            Ack, Decode, DecodeError, EncodedPacket, Event, Limits, Packet, Parser, Payload,
+            UnfitPacket,
+        },
+    };
+}
+
 pub use sockeye_adapter as adapter;
 pub use sockeye_engine::{
     Cors, EngineLayer, EngineService, Handshake, LayerService, Query, RemoteAddr, Served, Sid,

@@ -265,7 +265,7 @@ impl ParentBroadcast {
     /// If the name is reserved, or a value has no form on the wire.
     pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         for child in self.parent.children() {
-            let packet = emit::encode_event(child.name(), None, event, &args)?;
+            let packet = emit::encode_event(&child, None, event, &args)?;
             child.adapter().broadcast(&packet, &self.target, self.flags);
         }
         Ok(())

@@ -242,7 +242,8 @@ impl Socket {
     /// | `close_connection`   | all its sockets and the connection | yes, by itself        |
     pub fn disconnect(&self) {
         let farewell = socket::disconnect(self.0.namespace.name());
-        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, Some(&farewell));
+        let farewell = self.core().convert_own(farewell);
+        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, farewell.as_ref());
     }
 
     /// Sends the client out of all namespaces and closes its connection, after what was emitted
@@ -373,7 +374,12 @@ impl Inner {
 
 impl SendAck for Inner {
     fn send_ack(&self, id: u64, args: EncodedArgs) {
-        let packet = emit::encode_ack(self.namespace.name(), id, args);
+        let packet = match emit::encode_ack(&self.namespace, id, args) {
+            Ok(packet) => packet,
+            Err(error) => {
+                return tracing::error!(socket = %self.id, ack = id, %error, "could not acknowledge");
+            }
+        };
         if self.standing.load(Ordering::Acquire) == Standing::Connected as u8 {
             self.client.session.send(packet.packets());
         }

@@ -5,7 +5,10 @@ use std::{cell::Cell, io::Write as _};
 use bytes::Bytes;
 
 use super::{DecodeError, Decoder, Limits, Packet};
-use crate::{Sid, engine::Outgoing};
+use crate::{
+    Sid,
+    engine::{Kind, Message, Outgoing},
+};
 
 /// A packet on its way out: its text, then its attachments, which stay adjacent. A clone shares
 /// the bytes.
@@ -16,6 +19,11 @@ pub struct EncodedPacket {
 }
 
 impl EncodedPacket {
+    /// A packet in the form of another [`Parser`](super::Parser).
+    pub fn new(head: &Message, attachments: Vec<Bytes>) -> Self {
+        Self { head: Outgoing::message(head), attachments }
+    }
+
     fn text(head: Vec<u8>) -> Self {
         Self { head: Outgoing::text(head), attachments: Vec::new() }
     }
@@ -31,7 +39,16 @@ impl EncodedPacket {
         std::iter::once(self.head).chain(self.attachments.into_iter().map(Outgoing::binary))
     }
 
-    /// Reads it as its recipient will.
+    /// The messages that carry it, in their order.
+    pub fn messages(&self) -> impl Iterator<Item = Message> {
+        let head = match self.head.kind() {
+            Kind::Text => Message::Text(self.head.bytes().slice(1..)),
+            Kind::Binary => Message::Binary(self.head.bytes().clone()),
+        };
+        std::iter::once(head).chain(self.attachments.iter().cloned().map(Message::Binary))
+    }
+
+    /// Reads a packet in the default form as its recipient will.
     ///
     /// # Errors
     ///

@@ -79,7 +79,9 @@ impl Socket {
             self.0.namespace.adapter().add(self.0.clone(), &rooms);
             self.set_standing(&mut state, Standing::Connected);
             let connected = socket::connect(self.0.namespace.name(), &self.id());
-            self.0.client.session.send(connected.packets());
+            if let Some(connected) = self.core().convert_own(connected) {
+                self.0.client.session.send(connected.packets());
+            }
             // Under the lock, so that it comes before every event and before the end.
             state.inbox.admit(greeting, self.core().options.max_backlog_bytes)
         };
@@ -87,8 +89,8 @@ impl Socket {
     }
 
     fn refuse(&self, error: &ConnectError) {
-        let refusal = error.encode(self.0.namespace.name());
-        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, Some(&refusal));
+        let refusal = self.core().convert_own(error.encode(self.0.namespace.name()));
+        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, refusal.as_ref());
     }
 
     /// An event has come; false if too many wait already.

@@ -85,8 +85,8 @@ impl Socket {
     async fn tell_outgoing(self) {
         let context = Context { socket: self.clone(), reason: None };
         while let Some(packet) = self.0.outgoing.pop() {
-            let event = match packet.decode() {
-                Ok(Packet::Event(event)) => event,
+            let event = match self.core().decode(&packet) {
+                Ok(Some(Packet::Event(event))) => event,
                 other => {
                     tracing::error!(?other, "what was emitted is told to no outgoing handler");
                     continue;

@@ -16,6 +16,7 @@ mod middleware;
 mod moves;
 mod order;
 mod origins;
+mod parser;
 mod pressure;
 mod remote;
 mod rooms;
