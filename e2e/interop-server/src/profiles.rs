@@ -21,6 +21,7 @@ pub(crate) fn register(io: &Server, profile: &str, config: &Config) -> Result<()
         "full" => full(io, config.own_namespaces),
         "protocol" => protocol(io),
         "rooms" => rooms(io),
+        "api" => crate::api::api(io),
         "chatter" => chatter(io, config.chatter_auth),
         other => return Err(format!("PROFILE={other} is not supported").into()),
     }
