@@ -235,6 +235,7 @@ impl Socket {
 
     /// Takes the socket out of everything at once. Whether its handlers are to be told now.
     fn part(&self, reason: DisconnectReason, farewell: Option<&EncodedPacket>) -> bool {
+        let is_heard = self.0.namespace.listens(DISCONNECTING);
         let (was_connected, is_greeted, acks) = {
             let mut state = self.state();
             let standing = state.standing;
