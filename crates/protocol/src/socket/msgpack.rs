@@ -95,6 +95,7 @@ mod tests {
         let error = r#"{"message":"no"}"#;
         let vectors = [
             (r#"83 a4 "type" 00 a4 "data" d4 00 00 a3 "nsp" a1 "/""#, connect(None)),
+            (r#"83 a4 "type" 00 a4 "data" c0 a3 "nsp" a1 "/""#, connect(None)),
             (
                 r#"83 a4 "type" 00 a4 "data" 81 a5 "token" a1 "a" a3 "nsp" a1 "/""#,
                 connect(Some(r#"{"token":"a"}"#)),
@@ -177,6 +178,11 @@ mod tests {
         let table = [
             ("c0", "null"),
             ("d4 00 00", "null"),
+            ("cb 40 08 00 00 00 00 00 00", "3"),
+            ("cb 43 40 00 00 00 00 00 00", "9007199254740992.0"),
+            ("d6 ff 00 00 00 01", r#""1970-01-01T00:00:01.000Z""#),
+            ("d7 ff 01 e8 48 00 00 00 00 02", r#""1970-01-01T00:00:02.008Z""#),
+            ("c7 0c ff 00 0f 42 40 ff ff ff ff ff ff ff ff", r#""1969-12-31T23:59:59.001Z""#),
             ("c2", "false"),
             ("c3", "true"),
             ("7f", "127"),

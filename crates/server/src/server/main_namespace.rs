@@ -13,28 +13,28 @@ use crate::{
 };
 
 impl Server {
-    /// Calls a handler for every socket that joins `/`. See [`Namespace::on_connection`].
+    /// Calls a handler for every socket that joins `/`. See [`Namespace::on_connection`](crate::Namespace::on_connection).
     pub fn on_connection<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
         self.shared.main.on_connection(handler)
     }
 
-    /// Decides who may join `/`. See [`Namespace::middleware`].
+    /// Decides who may join `/`. See [`Namespace::middleware`](crate::Namespace::middleware).
     pub fn middleware<M: 'static>(&self, middleware: impl Middleware<M>) {
         self.shared.main.middleware(middleware);
     }
 
-    /// Calls a handler for this event of every socket in `/`. See [`Namespace::on`].
+    /// Calls a handler for this event of every socket in `/`. See [`Namespace::on`](crate::Namespace::on).
     pub fn on<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
         self.shared.main.on(event, handler)
     }
 
-    /// Calls a handler for the next event of that name in `/` only. See [`Namespace::once`].
+    /// Calls a handler for the next event of that name in `/` only. See [`Namespace::once`](crate::Namespace::once).
     pub fn once<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
         self.shared.main.once(event, handler)
     }
 
     /// Calls a handler for every event of that name in `/`, before the others.
-    /// See [`Namespace::prepend`].
+    /// See [`Namespace::prepend`](crate::Namespace::prepend).
     pub fn prepend<M: 'static>(
         &self,
         event: &str,
@@ -43,7 +43,7 @@ impl Server {
         self.shared.main.prepend(event, handler)
     }
 
-    /// Forgets the handlers of an event in `/`; whether there were any. See [`Namespace::off`].
+    /// Forgets the handlers of an event in `/`; whether there were any. See [`Namespace::off`](crate::Namespace::off).
     pub fn off(&self, event: &str) -> bool {
         self.shared.main.off(event)
     }
@@ -53,12 +53,12 @@ impl Server {
         self.shared.main.off_listener(id)
     }
 
-    /// Calls a handler for every event from clients in `/`. See [`Namespace::on_any`].
+    /// Calls a handler for every event from clients in `/`. See [`Namespace::on_any`](crate::Namespace::on_any).
     pub fn on_any<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
         self.shared.main.on_any(handler)
     }
 
-    /// The same, before the others. See [`Namespace::on_any`].
+    /// The same, before the others. See [`Namespace::on_any`](crate::Namespace::on_any).
     pub fn prepend_any<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
         self.shared.main.prepend_any(handler)
     }
@@ -69,12 +69,12 @@ impl Server {
     }
 
     /// Calls a handler for every event that is emitted to a socket of `/`.
-    /// See [`Namespace::on_any_outgoing`].
+    /// See [`Namespace::on_any_outgoing`](crate::Namespace::on_any_outgoing).
     pub fn on_any_outgoing<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
         self.shared.main.on_any_outgoing(handler)
     }
 
-    /// The same, before the others. See [`Namespace::on_any_outgoing`].
+    /// The same, before the others. See [`Namespace::on_any_outgoing`](crate::Namespace::on_any_outgoing).
     pub fn prepend_any_outgoing<M: 'static>(
         &self,
         handler: impl Handler<Context, M>,
@@ -181,7 +181,7 @@ impl Server {
         self.shared.main.socket(id)
     }
 
-    /// All rooms of `/` that have a socket of this node in them. See [`Namespace::rooms`].
+    /// All rooms of `/` that have a socket of this node in them. See [`Namespace::rooms`](crate::Namespace::rooms).
     pub fn rooms(&self) -> Vec<Room> {
         self.shared.main.rooms()
     }

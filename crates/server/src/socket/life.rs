@@ -252,9 +252,7 @@ impl Socket {
             let is_greeted = matches!(state.greeting, Greeting::Done);
             if was_connected {
                 self.0.namespace.sockets_mut().remove(&self.id());
-                let hears_it =
-                    state.listeners.has(DISCONNECTING) || self.0.namespace.listens(DISCONNECTING);
-                if is_greeted && hears_it {
+                if is_greeted && (is_heard || state.listeners.has(DISCONNECTING)) {
                     state.is_leaving = true;
                 } else {
                     state.rooms = self.0.namespace.adapter().remove(self.id());

@@ -24,13 +24,15 @@ pub(super) fn packet(message: &Bytes, max_depth: usize) -> Result<Packet, Decode
         return Err(INVALID);
     }
     let namespace = namespace.ok_or(INVALID)?.into();
-    let json = data.json.trim_start();
+    let json = &*data.json;
+    // Some clients write null where JavaScript has nothing.
+    let is_nothing = json.is_empty() || json == "null";
     match kind.ok_or(INVALID)? {
-        0 if json.is_empty() => Ok(Packet::Connect { namespace, payload: None }),
+        0 if is_nothing => Ok(Packet::Connect { namespace, payload: None }),
         0 if json.starts_with('{') => {
             Ok(Packet::Connect { namespace, payload: Some(data.json.into()) })
         }
-        1 if json.is_empty() => Ok(Packet::Disconnect { namespace }),
+        1 if is_nothing => Ok(Packet::Disconnect { namespace }),
         2 if json.starts_with('[') => {
             let payload = data.into_payload()?;
             let name = event_name(&payload)?.into();
@@ -93,6 +95,12 @@ impl Data {
     }
 
     fn push_float(&mut self, value: f64) {
+        /// Up to here all integers are numbers of their own.
+        const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
+        if value.fract() == 0.0 && value.abs() < MAX_SAFE {
+            // An integer, which whoever asks for one will take.
+            return self.push_display(value as i64);
+        }
         // What JSON has no number for becomes `null`, as in JavaScript.
         self.json.push_str(&serde_json::to_string(&value).expect("a number is JSON"));
     }
@@ -185,14 +193,47 @@ impl<'a> Reader<'a> {
                 let length = self.length(marker == Marker::Bin32)?;
                 return self.binary(data, length);
             }
-            Marker::FixExt1 if self.take(2)? == &UNDEFINED[1..] => data.json.push_str("null"),
-            Marker::FixExt8 if self.rest.first() == Some(&0) => {
-                self.take(1)?;
-                let millis = self.rest.read_data_i64().map_err(|_| INVALID)?;
-                data.push_str(&iso_date(millis));
+            Marker::FixExt1 | Marker::FixExt4 | Marker::FixExt8 | Marker::Ext8 => {
+                self.extension(data, marker)?;
             }
             _ => return Err(INVALID),
         }
+        Ok(())
+    }
+
+    /// `undefined`, or a date: JavaScript's, or MessagePack's own in one of its three forms.
+    fn extension(&mut self, data: &mut Data, marker: Marker) -> Result<(), DecodeError> {
+        let length = match marker {
+            Marker::FixExt1 => 1,
+            Marker::FixExt4 => 4,
+            Marker::FixExt8 => 8,
+            _ => self.rest.read_data_u8().map_err(|_| INVALID)?,
+        };
+        let kind = self.rest.read_data_i8().map_err(|_| INVALID)?;
+        let bytes = self.take(length.into())?;
+        let (seconds, nanos) = match (kind, length) {
+            (0, 1) if bytes == [0] => {
+                data.json.push_str("null");
+                return Ok(());
+            }
+            (0, 8) => {
+                data.push_str(&iso_date(i64::from_be_bytes(array(bytes))));
+                return Ok(());
+            }
+            (-1, 4) => (u32::from_be_bytes(array(bytes)).into(), 0),
+            (-1, 8) => {
+                let both = u64::from_be_bytes(array(bytes));
+                ((both & ((1 << 34) - 1)).try_into().expect("34 bits"), (both >> 34) as u32)
+            }
+            (-1, 12) => {
+                let (nanos, seconds) = bytes.split_at(4);
+                (i64::from_be_bytes(array(seconds)), u32::from_be_bytes(array(nanos)))
+            }
+            _ => return Err(INVALID),
+        };
+        let millis = seconds.checked_mul(1000);
+        let millis = millis.and_then(|millis| millis.checked_add((nanos / 1_000_000).into()));
+        data.push_str(&iso_date(millis.ok_or(INVALID)?));
         Ok(())
     }
 
@@ -290,6 +331,11 @@ impl<'a> Reader<'a> {
         self.rest = rest;
         Ok(taken)
     }
+}
+
+/// The same bytes, whose number has been checked.
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.try_into().expect("as many as the marker said")
 }
 
 /// How JavaScript's `undefined` is written.
