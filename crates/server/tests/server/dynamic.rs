@@ -189,7 +189,7 @@ struct Auth {
 
 /// A server whose namespaces come to be for members, as soon as it is told so.
 async fn by_auth() -> (Server, sockeye::ParentNamespace, Client, watch::Sender<bool>) {
-    let (io, addr) = serve(Server::builder()).await;
+    let (io, addr) = serve(Server::builder().max_namespaces(4)).await;
     let (release, wait) = watch::channel(false);
     io.on("settle", |ack: Ack| ack.send(()));
     let parent = io.of_matching_async(move |name, auth: Auth| {
@@ -257,6 +257,23 @@ async fn who_does_not_wait_for_the_function_is_not_let_in() {
     assert_eq!(told.next().await, "/red-3");
     assert_eq!(told.rest(), [""; 0]);
     eventually("the end of their namespaces", || parent.children().len() == 1).await;
+}
+
+#[tokio::test]
+async fn not_to_wait_and_to_ask_again_gets_around_no_limit() {
+    let (_io, _parent, mut client, _release) = by_auth().await;
+    for number in 0..10 {
+        client.send(&format!(r#"40/blue-{number},{{"team":"red"}}"#)).await;
+        client.expect(&format!("44/blue-{number},{INVALID}")).await;
+    }
+    // With the main one, four are joined or asked for; that they were left makes no difference.
+    for number in 0..3 {
+        client.send(&format!(r#"40/red-{number}-slow,{{"team":"red"}}"#)).await;
+        client.send(&format!("41/red-{number}-slow,")).await;
+    }
+    settle(&mut client).await;
+    client.send(r#"40/red-3-slow,{"team":"red"}"#).await;
+    client.expect_close(None).await;
 }
 
 #[tokio::test]
