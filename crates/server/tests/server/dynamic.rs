@@ -338,3 +338,26 @@ async fn nobody_is_in_a_namespace_before_it_was_announced() {
     }
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_has_joined_is_reached_however_many_come_and_go() {
+    let (io, parent, _client) = dynamic(Server::builder()).await;
+    let family = parent.clone();
+    parent.on("hit", move |socket: Socket| family.to(socket.id()).emit("here", ()));
+    let mut visitors = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let mut client = another(&io).await;
+        visitors.spawn(async move {
+            for _ in 0..40 {
+                client.join("/dyn-1", "").await;
+                client.send(r#"42/dyn-1,["hit"]"#).await;
+                client.expect(r#"42/dyn-1,["here"]"#).await;
+                client.send("41/dyn-1,").await;
+            }
+        });
+    }
+    while let Some(visited) = visitors.join_next().await {
+        visited.unwrap();
+    }
+    eventually("the end of the child", || parent.children().is_empty()).await;
+}
