@@ -11,7 +11,7 @@ use bytestring::ByteString;
 use sockeye_event::{Ack, Call, Event, HandlerError, HandlerFuture};
 use sockeye_protocol::socket::Payload;
 
-use crate::{EventErrorKind, Socket, extract::Context, listener::Listener};
+use crate::{EventErrorKind, Socket, extract::Context, listener::Called};
 
 /// An event that waits for the handlers before it.
 pub(crate) struct Incoming {
@@ -101,33 +101,42 @@ impl Inbox {
 /// Each is polled where it stands. Only if one is not done at once is there a future to wait for.
 pub(crate) fn call_all<'a>(
     context: &Context,
-    listeners: impl Iterator<Item = &'a Listener>,
+    called: impl IntoIterator<Item = &'a Called>,
+    name: &ByteString,
     event: &Event<'_>,
 ) -> Running {
     let mut futures = Vec::new();
-    for listener in listeners {
+    for listener in called.into_iter().flat_map(|called| called.iter()) {
         let Some(handler) = listener.take() else { continue };
-        let call = catch_unwind(AssertUnwindSafe(|| handler.call(context, event.clone())));
-        let outcome = match call {
+        let outcome = match catch_unwind(AssertUnwindSafe(|| handler.call(context, event.clone())))
+        {
             Ok(Call::Ready(outcome)) => Ok(outcome),
-            Ok(Call::Pending(mut future)) => {
-                let mut cx = std::task::Context::from_waker(Waker::noop());
-                match poll_caught(&mut future, &mut cx) {
-                    Poll::Ready(outcome) => outcome,
-                    Poll::Pending => {
-                        futures.push(future);
-                        continue;
-                    }
-                }
+            Ok(Call::Pending(future)) => {
+                futures.extend(begin(&context.socket, name, event.ack(), future));
+                continue;
             }
             Err(panic) => Err(panic),
         };
-        conclude(&context.socket, event.name(), event.ack(), outcome);
+        conclude(&context.socket, name, event.ack(), outcome);
     }
-    if futures.is_empty() {
-        return Running::Done;
+    Running::waiting(name, event.ack(), futures)
+}
+
+/// Polls a handler where it stands; what is left of it is the answer.
+fn begin(
+    socket: &Socket,
+    name: &ByteString,
+    ack: &Ack,
+    mut future: HandlerFuture,
+) -> Option<HandlerFuture> {
+    let mut cx = std::task::Context::from_waker(Waker::noop());
+    match poll_caught(&mut future, &mut cx) {
+        Poll::Pending => Some(future),
+        Poll::Ready(outcome) => {
+            conclude(socket, name, ack, outcome);
+            None
+        }
     }
-    Running::Waiting { name: event.name().into(), ack: event.ack().clone(), futures }
 }
 
 type Panic = Box<dyn Any + Send>;
@@ -146,12 +155,36 @@ fn poll_caught(
 /// The handlers of one event that are not done.
 pub(crate) enum Running {
     Done,
-    Waiting { name: Box<str>, ack: Ack, futures: Vec<HandlerFuture> },
+    Waiting { name: ByteString, ack: Ack, futures: Vec<HandlerFuture> },
 }
 
 impl Running {
+    fn waiting(name: &ByteString, ack: &Ack, futures: Vec<HandlerFuture>) -> Self {
+        if futures.is_empty() {
+            return Self::Done;
+        }
+        Self::Waiting { name: name.clone(), ack: ack.clone(), futures }
+    }
+
+    /// What is done for an event by a future, which is polled where it stands.
+    pub(crate) fn by(socket: &Socket, name: &ByteString, ack: &Ack, future: HandlerFuture) -> Self {
+        Self::waiting(name, ack, begin(socket, name, ack, future).into_iter().collect())
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         matches!(self, Self::Done)
+    }
+
+    /// Both, of one event or of one end.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        match (&mut self, other) {
+            (Self::Done, other) => other,
+            (Self::Waiting { futures, .. }, Self::Waiting { futures: more, .. }) => {
+                futures.extend(more);
+                self
+            }
+            (Self::Waiting { .. }, Self::Done) => self,
+        }
     }
 
     /// Waits for all of them.

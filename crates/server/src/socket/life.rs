@@ -10,19 +10,20 @@ use bytestring::ByteString;
 use sockeye_event::{Ack, Event};
 use sockeye_protocol::socket::{self, EncodedPacket, Payload, Standing};
 
-use super::{DISCONNECT, End, Greeting, Socket, State, is_over};
+use super::{End, Greeting, Socket, State, is_over};
 use crate::{
     ConnectError, DisconnectReason, EventError, EventErrorKind,
     extract::Context,
     inbox::{Admission, Incoming, Kind, Running, call_all, panic_message},
-    listener::Listener,
+    listener::{Called, DISCONNECT, DISCONNECTING, Listener},
+    middleware::BoxedMiddleware,
 };
 
 impl Socket {
     /// The client wants to join: asks the middlewares.
     pub(crate) fn connect(self) {
         let auth = self.auth_payload();
-        if !self.0.namespace.has_middlewares() {
+        if self.0.namespace.lets_in_at_once() {
             return self.accept(auth);
         }
         self.state().is_asking = true;
@@ -83,7 +84,9 @@ impl Socket {
             self.0.namespace.adapter().add(self.0.clone(), &rooms);
             self.set_standing(&mut state, Standing::Connected);
             let connected = socket::connect(self.0.namespace.name(), &self.id());
-            self.0.client.session.send(connected.packets());
+            if let Some(connected) = self.core().convert_own(connected) {
+                self.0.client.session.send(connected.packets());
+            }
             // Under the lock, so that it comes before every event and before the end.
             state.admit(greeting, self.core().options.max_backlog_bytes)
         };
@@ -91,8 +94,8 @@ impl Socket {
     }
 
     fn refuse(&self, error: &ConnectError) {
-        let refusal = error.encode(self.0.namespace.name());
-        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, Some(&refusal));
+        let refusal = self.core().convert_own(error.encode(self.0.namespace.name()));
+        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, refusal.as_ref());
     }
 
     /// An event has come; false if too many wait already.
@@ -161,20 +164,29 @@ impl Socket {
     fn start(&self, Admitted { event, own }: Admitted) -> Running {
         let context = Context { socket: self.clone(), reason: None };
         let ack = event.id.map_or_else(Ack::none, |id| Ack::new(self.0.clone(), id));
+        let called = Event::new(&event.name, &event.payload, ack);
         let handlers = self.0.namespace.handlers();
-        let shared = match event.kind {
-            Kind::Connection => Some(&handlers.connection),
-            Kind::Event => handlers.events.get(&event.name),
-        };
-        let listeners = || shared.into_iter().chain(&own).flat_map(|all| all.iter());
-        let running =
-            call_all(&context, listeners(), &Event::new(&event.name, &event.payload, ack));
-        if listeners().any(Listener::is_over) {
-            self.0.namespace.forget_over(&event.name);
-            let removed = self.state().listeners.remove_over(&event.name);
+        if event.kind == Kind::Connection {
+            return call_all(&context, [&handlers.connection], &event.name, &called);
+        }
+        let any = handlers.events.any().into_iter().chain(&own.any);
+        if let Some(middlewares) = own.middlewares {
+            let running = call_all(&context, any, &event.name, &called);
+            return running.and(self.pass(&event, called.ack(), middlewares));
+        }
+        let named = || handlers.events.get(&event.name).into_iter().chain(&own.named);
+        let running = call_all(&context, any.chain(named()), &event.name, &called);
+        self.forget_over(&event.name, named());
+        running
+    }
+
+    /// Forgets handlers of an event that were for once.
+    pub(super) fn forget_over<'a>(&self, event: &str, called: impl Iterator<Item = &'a Called>) {
+        if called.flat_map(|called| called.iter()).any(Listener::is_over) {
+            self.0.namespace.forget_over(event);
+            let removed = self.state().listeners.remove_over(event);
             drop(removed);
         }
-        running
     }
 
     /// An acknowledgement has come.
@@ -225,6 +237,7 @@ impl Socket {
 
     /// Takes the socket out of everything at once. Whether its handlers are to be told now.
     fn part(&self, reason: DisconnectReason, farewell: Option<&EncodedPacket>) -> bool {
+        let is_heard = self.0.namespace.handlers().events.has(DISCONNECTING);
         let (was_connected, is_greeted, acks) = {
             let mut state = self.state();
             let standing = state.standing;
@@ -238,11 +251,15 @@ impl Socket {
             let was_connected = standing == Standing::Connected;
             let left = if was_connected { Standing::Gone } else { Standing::Refused };
             self.set_standing(&mut state, left);
-            if was_connected {
-                state.rooms = self.0.namespace.adapter().remove(self.id());
-                self.0.namespace.sockets_mut().remove(&self.id());
-            }
             let is_greeted = matches!(state.greeting, Greeting::Done);
+            if was_connected {
+                self.0.namespace.sockets_mut().remove(&self.id());
+                if is_greeted && (is_heard || state.listeners.has(DISCONNECTING)) {
+                    state.is_leaving = true;
+                } else {
+                    state.rooms = self.0.namespace.adapter().remove(self.id());
+                }
+            }
             if was_connected && !is_greeted {
                 state.greeting = Greeting::Overtaken(reason);
             }
@@ -252,6 +269,9 @@ impl Socket {
         acks.fail(self.id());
         self.0.client.remove(self);
         self.core().overloads.note(reason);
+        if self.0.namespace.leave() {
+            self.0.client.shared.namespaces.clean_up(&self.0.namespace);
+        }
         tracing::debug!(socket = %self.id(), %reason, was_connected, "socket disconnected");
         if !was_connected {
             self.finish_farewell();
@@ -260,14 +280,28 @@ impl Socket {
     }
 
     fn say_farewell(&self, reason: DisconnectReason) -> Running {
+        let leaving = self.tell_end(DISCONNECTING, reason);
+        self.leave_all();
+        leaving.and(self.tell_end(DISCONNECT, reason))
+    }
+
+    /// Calls the handlers of the end.
+    fn tell_end(&self, name: &'static str, reason: DisconnectReason) -> Running {
         let context = Context { socket: self.clone(), reason: Some(reason) };
+        let own = self.state().listeners.get(name).cloned();
         let handlers = self.0.namespace.handlers();
-        let own = self.state().listeners.get(DISCONNECT).cloned();
-        let shared = handlers.events.get(DISCONNECT);
-        let listeners = shared.into_iter().chain(&own).flat_map(|all| all.iter());
-        let json = format!(r#"["{DISCONNECT}","{reason}"]"#);
-        let payload = Payload::new(json, Vec::new());
-        call_all(&context, listeners, &Event::new(DISCONNECT, &payload, Ack::none()))
+        let called = handlers.events.get(name).into_iter().chain(&own);
+        let payload = Payload::new(format!(r#"["{name}","{reason}"]"#), Vec::new());
+        let event = Event::new(name, &payload, Ack::none());
+        call_all(&context, called, &ByteString::from_static(name), &event)
+    }
+
+    /// Leaves the rooms that were kept for the handlers of the end.
+    fn leave_all(&self) {
+        let mut state = self.state();
+        if std::mem::take(&mut state.is_leaving) {
+            state.rooms = self.0.namespace.adapter().remove(self.id());
+        }
     }
 
     fn finish_farewell(&self) {
@@ -286,6 +320,7 @@ impl Socket {
             }
             let released = (
                 std::mem::take(&mut state.listeners),
+                std::mem::take(&mut state.middlewares),
                 std::mem::take(&mut state.data),
                 std::mem::take(&mut state.rooms),
             );
@@ -314,10 +349,18 @@ impl Socket {
     }
 }
 
-/// An event whose turn has come, and the handlers that its socket has for it.
+/// An event whose turn has come, and what its socket has for it.
 struct Admitted {
     event: Incoming,
-    own: Option<Arc<[Listener]>>,
+    own: Own,
+}
+
+/// The handlers and middlewares of one socket for one event.
+#[derive(Default)]
+struct Own {
+    any: Option<Called>,
+    named: Option<Called>,
+    middlewares: Option<Arc<[BoxedMiddleware]>>,
 }
 
 impl State {
@@ -331,15 +374,19 @@ impl State {
 
     fn admitted(&self, event: Incoming) -> Admitted {
         let own = match event.kind {
-            Kind::Connection => None,
-            Kind::Event => self.listeners.get(&event.name).cloned(),
+            Kind::Connection => Own::default(),
+            Kind::Event => Own {
+                any: self.listeners.any().cloned(),
+                named: self.listeners.get(&event.name).cloned(),
+                middlewares: self.middlewares.clone(),
+            },
         };
         Admitted { event, own }
     }
 }
 
 /// Ends with the text of a panic instead of panicking.
-async fn catch_panic(future: impl Future<Output = ()>) -> Result<(), String> {
+pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| {
         match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
