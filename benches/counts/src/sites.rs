@@ -56,7 +56,7 @@ pub(crate) fn print(name: &str) -> Result {
         .collect();
     sites.sort_by(|(_, a, _), (_, b, _)| b.total_cmp(a));
     for (frames, bytes, blocks) in sites {
-        println!("{bytes:9.2} bytes {blocks:6.2} blocks  {}", frames.join(&format!("\n{:33}", "")));
+        println!("{bytes:9.2} bytes {blocks:7.3} blocks  {}", frames.join(&format!("\n{:34}", "")));
     }
     Ok(())
 }
