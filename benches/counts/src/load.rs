@@ -68,6 +68,12 @@ impl Work {
         }
     }
 
+    /// Whether chance decides what is handled together: what comes by one connection comes in order,
+    /// what comes by several may come at once.
+    pub(crate) fn has_many_connections(&self) -> bool {
+        !matches!(self.kind, Kind::Echo { .. })
+    }
+
     /// Connects whom it takes.
     pub(crate) fn start(&self, address: SocketAddr) -> Load {
         match self.kind {

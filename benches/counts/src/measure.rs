@@ -86,6 +86,7 @@ fn allocations(work: &Work) -> Result<Row> {
             ("blocks", asked_blocks.iter().sum::<i64>() as f64 / units as f64),
             ("bytes", asked as f64 / units as f64),
         ],
+        tolerance: None,
         note: allocator::largest(&asked_blocks, units),
     })
 }
@@ -115,6 +116,7 @@ fn heap(idle: &Idle) -> Result<Row> {
             ("blocks", used_blocks.iter().sum::<i64>() as f64 / CONNECTIONS as f64),
             ("bytes", used as f64 / CONNECTIONS as f64),
         ],
+        tolerance: None,
         note,
     })
 }
@@ -124,6 +126,7 @@ fn calls(work: &Work) -> Result<Row> {
     Ok(Row {
         name: work.name,
         values: vec![("reads", tally.first), ("writes", tally.writes), ("others", tally.others)],
+        tolerance: None,
         // How much comes together is for the kernel to decide.
         note: format!("waits {:.2}", tally.waits),
     })
@@ -131,15 +134,20 @@ fn calls(work: &Work) -> Result<Row> {
 
 fn copied(work: &Work) -> Result<Row> {
     let tally = Tool::Copies.per_unit(work, 200)?;
-    Ok(Row { name: work.name, values: vec![("bytes", tally.first)], note: String::new() })
+    Ok(row(work.name, "bytes", tally.first))
 }
 
 fn instructions(work: &Work) -> Result<Row> {
     let tally = Tool::Callgrind.per_unit(work, 200)?;
-    Ok(Row { name: work.name, values: vec![("count", tally.first)], note: String::new() })
+    let tolerance = work.has_many_connections().then_some(0.1);
+    Ok(Row { tolerance, ..row(work.name, "count", tally.first) })
 }
 
 fn codec_instructions(work: &'static str) -> Result<Row> {
     let tally = Tool::Callgrind.per_call(work, 200)?;
-    Ok(Row { name: work, values: vec![("count", tally.first)], note: String::new() })
+    Ok(row(work, "count", tally.first))
+}
+
+fn row(name: &'static str, key: &'static str, value: f64) -> Row {
+    Row { name, values: vec![(key, value)], tolerance: None, note: String::new() }
 }

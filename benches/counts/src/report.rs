@@ -33,6 +33,8 @@ pub(crate) struct Section {
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) values: Vec<(&'static str, f64)>,
+    /// Instead of the section's, where chance has a larger share.
+    pub(crate) tolerance: Option<f64>,
     /// Said beside the numbers, and not checked.
     pub(crate) note: String,
 }
@@ -70,9 +72,11 @@ impl Expected {
             return Verdict::NotComparable(expected);
         }
         let over = value - expected;
-        if over > (expected * section.tolerance).max(section.least) {
+        let tolerance = row.tolerance.unwrap_or(section.tolerance);
+        let much = tolerance.max(MUCH);
+        if over > (expected * tolerance).max(section.least) {
             Verdict::Grew(expected)
-        } else if -over > (expected * MUCH).max(section.least) {
+        } else if -over > (expected * much).max(section.least) {
             Verdict::Fell(expected)
         } else {
             Verdict::AsExpected
@@ -148,7 +152,9 @@ pub(crate) fn bless(sections: &[Section]) -> String {
             let values =
                 row.values.iter().map(|(key, value)| format!("{key} = {}", number(*value)));
             let values: Vec<String> = values.collect();
-            _ = writeln!(text, "{} = {{ {} }}", row.name, values.join(", "));
+            _ = write!(text, "{} = {{ {} }}", row.name, values.join(", "));
+            let rule = row.tolerance.map(|share| format!(" # {} %", share * 100.));
+            _ = writeln!(text, "{}", rule.unwrap_or_default());
         }
     }
     text
@@ -172,7 +178,12 @@ mod tests {
     fn section(values: &[(&'static str, f64)]) -> Section {
         let rows = values
             .iter()
-            .map(|(name, value)| Row { name, values: vec![("bytes", *value)], note: String::new() })
+            .map(|(name, value)| Row {
+                name,
+                values: vec![("bytes", *value)],
+                tolerance: None,
+                note: String::new(),
+            })
             .collect();
         let tolerance = 0.01;
         Section { name: "heap", about: "bytes", tolerance, least: 0.02, by_compiler: false, rows }
@@ -202,6 +213,17 @@ mod tests {
         let expected = bless(&[section(&[("idle", 0.)])]);
         assert_eq!(failures(&section(&[("idle", 0.019)]), &expected), [""; 0]);
         assert_eq!(failures(&section(&[("idle", 0.03)]), &expected).len(), 1);
+    }
+
+    #[test]
+    fn a_row_can_have_a_tolerance_of_its_own() {
+        let expected = bless(&[section(&[("idle", 1000.)])]);
+        let mut counted = section(&[("idle", 1090.)]);
+        counted.rows[0].tolerance = Some(0.1);
+        assert_eq!(failures(&counted, &expected), [""; 0]);
+        counted.rows[0].values[0].1 = 1101.;
+        assert_eq!(failures(&counted, &expected).len(), 1);
+        assert!(bless(&[counted]).ends_with("idle = { bytes = 1101 } # 10 %\n"));
     }
 
     #[test]
