@@ -13,6 +13,8 @@ pub(crate) enum Tool {
     Npm,
     Python,
     Chromium,
+    Taskset,
+    Valgrind,
 }
 
 /// Where a browser may be; the first is where Debian puts it.
@@ -63,6 +65,8 @@ impl Tool {
                 answer("python3", &["-c", test]).is_some()
             }
             Self::Chromium => chromium().is_some(),
+            Self::Taskset => answer("taskset", &["--version"]).is_some(),
+            Self::Valgrind => answer("valgrind", &["--version"]).is_some(),
         }
     }
 
@@ -87,6 +91,8 @@ impl Tool {
                 "apt-get install chromium",
                 "brew install --cask chromium",
             ],
+            Self::Taskset => ["taskset", "apt-get install util-linux", "not there: use Linux"],
+            Self::Valgrind => ["Valgrind", "apt-get install valgrind", "not there: use Linux"],
         };
         format!("  {what}\n      Debian  {debian}\n      macOS   {macos}\n")
     }

@@ -1,0 +1,189 @@
+//! The servers of `benches/compare`: how they are built, and started.
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use super::cores::Cores;
+use crate::{
+    packages,
+    run::{Group, Result, Runner},
+};
+
+/// A server, in one of its forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Server {
+    Sockeye,
+    SockeyeThreads,
+    Socketioxide,
+    SocketioxideThreads,
+    Floor,
+    Node,
+    Bun,
+}
+
+/// What takes part by default, in the order of a round.
+pub(crate) const DEFAULT: [Server; 5] = [
+    Server::Sockeye,
+    Server::Socketioxide,
+    Server::SockeyeThreads,
+    Server::SocketioxideThreads,
+    Server::Floor,
+];
+
+/// What `--all` adds.
+pub(crate) const FURTHER: [Server; 2] = [Server::Node, Server::Bun];
+
+const SOCKETIOXIDE: &str = "benches/compare/socketioxide";
+const NODE: &str = "benches/compare/node";
+const BUN: &str = "benches/compare/bun";
+
+impl Server {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Sockeye,
+        Self::SockeyeThreads,
+        Self::Socketioxide,
+        Self::SocketioxideThreads,
+        Self::Floor,
+        Self::Node,
+        Self::Bun,
+    ];
+
+    /// Its name in the tables and in what is recorded.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sockeye => "Sockeye",
+            Self::SockeyeThreads => "Sockeye mt",
+            Self::Socketioxide => "socketioxide",
+            Self::SocketioxideThreads => "socketioxide mt",
+            Self::Floor => "floor",
+            Self::Node => "Node.js",
+            Self::Bun => "Bun",
+        }
+    }
+
+    /// Whether it runs on tokio's multi-threaded runtime.
+    pub(crate) fn has_threads(self) -> bool {
+        matches!(self, Self::SockeyeThreads | Self::SocketioxideThreads)
+    }
+
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Sockeye | Self::SockeyeThreads)
+    }
+
+    fn command(self, runner: &Runner) -> (PathBuf, Option<PathBuf>) {
+        match self {
+            Self::Sockeye | Self::SockeyeThreads => (runner.release_binary("compare-server"), None),
+            Self::Socketioxide | Self::SocketioxideThreads => {
+                (socketioxide_target(runner).join("release/compare-socketioxide"), None)
+            }
+            Self::Floor => (runner.release_binary("compare-floor"), None),
+            Self::Node => ("node".into(), Some(runner.path(NODE).join("server.mjs"))),
+            // What npm's package installs under this name on every system.
+            Self::Bun => (
+                runner.path(BUN).join("node_modules/bun/bin/bun.exe"),
+                Some(runner.path(BUN).join("server.mjs")),
+            ),
+        }
+    }
+
+    /// Starts it on a port that the system chooses, and waits until it listens.
+    pub(crate) fn start(
+        self,
+        runner: &Runner,
+        cores: &Cores,
+        ping_interval_ms: Option<u32>,
+    ) -> Result<Running> {
+        let (program, script) = self.command(runner);
+        let pinned = if self.has_threads() { &cores.threads } else { &cores.server };
+        let mut command = limitless(runner, pinned, program.as_ref());
+        command.args(script).stdout(Stdio::piped()).env("PORT", "0");
+        command.env("RT", if self.has_threads() { "mt" } else { "ct" });
+        // What would give a runtime another number of threads than it has cores.
+        command.env_remove("TOKIO_WORKER_THREADS");
+        if let Some(interval) = ping_interval_ms {
+            command.env("PING_INTERVAL_MS", interval.to_string());
+        }
+        let mut group = Group::spawn(&mut command)?;
+        let [output, _] = group.take_output();
+        let output = output.expect("its output was asked for");
+        // It says one line, or ends.
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = address(&line)
+            .ok_or_else(|| format!("{} did not start: it said `{}`", self.name(), line.trim()))?;
+        Ok(Running { url: format!("http://{address}"), group })
+    }
+}
+
+/// A server that listens. It is stopped when this is dropped.
+pub(crate) struct Running {
+    pub(crate) url: String,
+    group: Group,
+}
+
+impl Running {
+    pub(crate) fn id(&self) -> u32 {
+        self.group.id()
+    }
+}
+
+/// Builds what takes part, and the generator.
+pub(crate) fn build(runner: &Runner, servers: &[Server]) -> Result {
+    let ours = ["sockeye-cli", "compare-server", "compare-floor"];
+    runner
+        .run(runner.cargo(&["build", "--release"]).args(ours.map(|name| format!("-p={name}"))))?;
+    if servers.contains(&Server::Socketioxide) {
+        let mut cargo = runner.command("cargo", SOCKETIOXIDE);
+        cargo.args(["build", "--release", "--locked", "--target-dir"]);
+        runner.run(cargo.arg(socketioxide_target(runner)))?;
+    }
+    for (server, directory) in [(Server::Node, NODE), (Server::Bun, BUN)] {
+        if servers.contains(&server) {
+            packages::install_node(runner, directory)?;
+        }
+    }
+    Ok(())
+}
+
+/// Not the workspace's own directory: their builds would undo each other's.
+fn socketioxide_target(runner: &Runner) -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(target) => PathBuf::from(target).join("socketioxide"),
+        None => runner.path(SOCKETIOXIDE).join("target"),
+    }
+}
+
+/// A command on these cores that may open as many files as the system allows.
+pub(crate) fn limitless(runner: &Runner, cores: &str, program: &std::path::Path) -> Command {
+    let mut command = runner.command("taskset", "");
+    let raise = r#"ulimit -S -n "$(ulimit -H -n)" && exec "$0" "$@""#;
+    command.args(["--cpu-list", cores, "sh", "-c", raise]).arg(program);
+    command
+}
+
+/// The address in `listening on 127.0.0.1:4711`.
+fn address(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("listening on ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_where_it_listens() {
+        assert_eq!(address("listening on 127.0.0.1:4711\n"), Some("127.0.0.1:4711"));
+        assert_eq!(address(""), None);
+    }
+
+    #[test]
+    fn every_server_takes_part_once() {
+        let mut all = [&DEFAULT[..], &FURTHER[..]].concat();
+        all.sort_unstable();
+        assert_eq!(all, Server::ALL);
+    }
+}
