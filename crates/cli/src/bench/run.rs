@@ -125,6 +125,7 @@ impl<'a, C: Clients> Run<'a, C> {
         let rss_joined_kib = self.rss_kib()?;
         self.tally.sending = true;
         self.clients.start(&mut self.tally);
+        self.clients.finish_round(&mut self.tally);
         self.pass("warming up", self.options.warmup)?;
 
         self.tally.reset();

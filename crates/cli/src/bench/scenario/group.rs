@@ -121,9 +121,11 @@ impl Group {
     fn settle(&mut self, number: u32) -> bool {
         let published = self.published(number);
         published.remaining -= 1;
-        let is_through = published.remaining == 0;
-        self.open -= usize::from(is_through);
-        is_through
+        if published.remaining > 0 {
+            return false;
+        }
+        self.open -= 1;
+        true
     }
 }
 
