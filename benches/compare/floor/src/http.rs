@@ -1,6 +1,7 @@
 //! Requests, read no further than it takes to answer them.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use memchr::{memchr, memchr_iter, memmem};
 use sha1::{Digest, Sha1};
 
 /// A request at the start of the input.
@@ -29,18 +30,15 @@ pub(crate) struct Invalid;
 
 /// The first request of `input`; none if it is not complete.
 pub(crate) fn parse(input: &[u8]) -> Result<Option<Request<'_>>, Invalid> {
-    let Some(head) = input.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
-    let mut lines = input[..head].split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-    let line = lines.next().ok_or(Invalid)?;
-    let (mut key, mut length) = (None, 0);
-    for (name, value) in lines.filter_map(header) {
-        if name.eq_ignore_ascii_case(b"sec-websocket-key") {
-            key = Some(value);
-        } else if name.eq_ignore_ascii_case(b"content-length") {
-            length = number(value).ok_or(Invalid)?;
-        }
-    }
-    let end = head.checked_add(4 + length).ok_or(Invalid)?;
+    let Some(head) = memmem::find(input, b"\r\n\r\n") else { return Ok(None) };
+    let line_end = memchr(b'\r', input).ok_or(Invalid)?;
+    let (line, headers) = input[..head + 2].split_at(line_end);
+    let key = header(headers, b"\nsec-websocket-key:");
+    let length = match header(headers, b"\ncontent-length:") {
+        Some(digits) => number(digits).ok_or(Invalid)?,
+        None => 0,
+    };
+    let end = (head + 4).checked_add(length).ok_or(Invalid)?;
     if input.len() < end {
         return Ok(None);
     }
@@ -55,14 +53,19 @@ pub(crate) fn parse(input: &[u8]) -> Result<Option<Request<'_>>, Invalid> {
     Ok(Some(Request { kind, end }))
 }
 
-fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = line.iter().position(|byte| *byte == b':')?;
-    Some((&line[..colon], line[colon + 1..].trim_ascii()))
+/// The value of the header that starts with this line break and name. `headers` ends with one.
+fn header<'a>(headers: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
+    let mut breaks = memchr_iter(b'\n', headers);
+    let starts = |at: &usize| {
+        headers.get(*at..*at + start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start))
+    };
+    let value = &headers[breaks.find(starts)? + start.len()..];
+    Some(value[..memchr(b'\r', value)?].trim_ascii())
 }
 
 /// The `sid` of the query.
 fn session(line: &[u8]) -> Option<usize> {
-    let at = line.windows(4).position(|four| four == b"sid=")?;
+    let at = memmem::find(line, b"sid=")?;
     number(line[at + 4..].split(|byte| matches!(byte, b'&' | b' ')).next()?)
 }
 
@@ -95,11 +98,17 @@ pub(crate) fn append_answer(output: &mut Vec<u8>, body: &[u8]) {
     output.extend_from_slice(body);
 }
 
-/// The digits of `number`.
-fn decimal(number: usize, digits: &mut [u8; 20]) -> &[u8] {
-    *digits = crate::packet::id(number);
-    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-    &digits[zeros.min(19)..]
+/// The digits of `number`, at the end of `digits`.
+fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[start..];
+        }
+    }
 }
 
 #[cfg(test)]

@@ -60,8 +60,8 @@ impl Session {
     }
 }
 
-/// What a client has sent makes no sense here; its connection is dropped.
-struct Invalid;
+/// A connection is to be dropped: it was closed, or what came makes no sense here.
+struct Over;
 
 impl Server {
     pub(crate) fn new(mut listener: TcpListener, ping_interval: Duration) -> io::Result<Self> {
@@ -144,12 +144,12 @@ impl Server {
     }
 
     /// Reads all there is and writes all answers.
-    fn read(&mut self, key: usize) -> Result<(), Invalid> {
+    fn read(&mut self, key: usize) -> Result<(), Over> {
         let mut input = std::mem::take(&mut self.input);
         let result = loop {
             match self.connections[key].read(&mut input) {
                 Input::None => break Ok(()),
-                Input::End => break Err(Invalid),
+                Input::End => break Err(Over),
                 Input::Some { length, more } => match self.answer(key, &mut input[..length]) {
                     Ok(()) if more => (),
                     result => break result,
@@ -160,29 +160,33 @@ impl Server {
         result
     }
 
-    fn answer(&mut self, key: usize, mut input: &mut [u8]) -> Result<(), Invalid> {
+    fn answer(&mut self, key: usize, mut input: &mut [u8]) -> Result<(), Over> {
         self.output.clear();
-        while let Some(end) = self.answer_first(key, input)? {
-            input = &mut input[end..];
-        }
+        let result = loop {
+            match self.answer_first(key, input) {
+                Ok(Some(end)) => input = &mut input[end..],
+                Ok(None) => break Ok(()),
+                Err(over) => break Err(over),
+            }
+        };
         let connection = &mut self.connections[key];
         connection.keep(input);
         if !self.output.is_empty() {
             connection.write(self.poll.registry(), key, &self.output);
         }
-        Ok(())
+        result
     }
 
     /// Answers the first frame or request, and says where it ended.
-    fn answer_first(&mut self, key: usize, input: &mut [u8]) -> Result<Option<usize>, Invalid> {
+    fn answer_first(&mut self, key: usize, input: &mut [u8]) -> Result<Option<usize>, Over> {
         match self.connections[key].phase {
             Phase::WebSocket { .. } => {
-                let Some(frame) = frame::take(input).map_err(|_| Invalid)? else { return Ok(None) };
+                let Some(frame) = frame::take(input).map_err(|_| Over)? else { return Ok(None) };
                 self.answer_frame(key, frame.opcode, &input[frame.start..frame.end])?;
                 Ok(Some(frame.end))
             }
             Phase::Http { .. } => {
-                let Some(request) = http::parse(input).map_err(|_| Invalid)? else {
+                let Some(request) = http::parse(input).map_err(|_| Over)? else {
                     return Ok(None);
                 };
                 self.answer_request(key, request.kind)?;
@@ -191,7 +195,7 @@ impl Server {
         }
     }
 
-    fn answer_frame(&mut self, key: usize, opcode: u8, payload: &[u8]) -> Result<(), Invalid> {
+    fn answer_frame(&mut self, key: usize, opcode: u8, payload: &[u8]) -> Result<(), Over> {
         match opcode {
             frame::TEXT => self.answer_text(key, payload),
             // The attachment of a `bin`, whose text went back already.
@@ -205,13 +209,13 @@ impl Server {
             }
             frame::CLOSE => {
                 frame::append(&mut self.output, frame::CLOSE, &[payload]);
-                Ok(())
+                Err(Over)
             }
-            _ => Err(Invalid),
+            _ => Err(Over),
         }
     }
 
-    fn answer_text(&mut self, key: usize, text: &[u8]) -> Result<(), Invalid> {
+    fn answer_text(&mut self, key: usize, text: &[u8]) -> Result<(), Over> {
         let output = &mut self.output;
         match packet::parse(text) {
             Message::Echo => frame::append(output, frame::TEXT, &[text]),
@@ -230,12 +234,12 @@ impl Server {
                 let serial = self.connections[key].serial;
                 self.heartbeats.schedule(self.now, Peer::WebSocket { key, serial });
             }
-            Message::Leave | Message::Unknown => return Err(Invalid),
+            Message::Leave | Message::Unknown => return Err(Over),
         }
         Ok(())
     }
 
-    fn answer_request(&mut self, key: usize, kind: Kind<'_>) -> Result<(), Invalid> {
+    fn answer_request(&mut self, key: usize, kind: Kind<'_>) -> Result<(), Over> {
         match kind {
             Kind::WebSocket { key: nonce } => {
                 http::append_switch(&mut self.output, nonce);
@@ -259,7 +263,7 @@ impl Server {
                 self.heartbeats.schedule(self.now, Peer::Polling { key: session_key, serial });
             }
             Kind::Poll { session: session_key } => {
-                let session = self.sessions.get_mut(session_key).ok_or(Invalid)?;
+                let session = self.sessions.get_mut(session_key).ok_or(Over)?;
                 session.poll = Some(key);
                 self.connections[key].phase = Phase::Http { poll: Some(session_key) };
                 if !session.queue.is_empty() {
@@ -277,8 +281,8 @@ impl Server {
         Ok(())
     }
 
-    fn answer_packet(&mut self, key: usize, packet: &[u8]) -> Result<(), Invalid> {
-        let session = self.sessions.get_mut(key).ok_or(Invalid)?;
+    fn answer_packet(&mut self, key: usize, packet: &[u8]) -> Result<(), Over> {
+        let session = self.sessions.get_mut(key).ok_or(Over)?;
         match packet::parse(packet) {
             Message::Echo => session.queue(&[packet]),
             Message::Ack { id, arguments } => session.queue(&[b"43", id, b"[", arguments, b"]"]),
@@ -289,7 +293,7 @@ impl Server {
             }
             // An open poll is told that there is nothing any more.
             Message::Leave => session.queue(&[b"6"]),
-            Message::Broadcast { .. } | Message::Unknown => return Err(Invalid),
+            Message::Broadcast { .. } | Message::Unknown => return Err(Over),
         }
         Ok(())
     }
