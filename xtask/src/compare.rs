@@ -92,7 +92,7 @@ fn report(options: &Options, facts: &[String], runs: &Runs) -> bool {
 fn plan(scenarios: &[&Scenario], servers: &[Server]) -> Vec<(Workload, Vec<Server>)> {
     let mut plan: Vec<(Workload, Vec<Server>)> = Vec::new();
     for scenario in scenarios {
-        for &server in servers {
+        for &server in servers.iter().filter(|server| server.takes_part(scenario)) {
             let workload = scenario.workload(server);
             match plan.iter_mut().find(|(planned, _)| *planned == workload) {
                 Some((_, servers)) if servers.contains(&server) => (),

@@ -71,7 +71,7 @@ fn measure(
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:16} {:66}", self.server.name(), self.generator)?;
+        write!(f, "{:21} {:66}", self.server.name(), self.generator)?;
         match (&self.outcome, self.measured(Measure::Memory)) {
             (Outcome::Failed(why), _) => write!(f, "{why}"),
             (_, Some(memory)) if self.generator.starts_with("idle") => {

@@ -156,7 +156,7 @@ mod tests {
             [Outcome::Measured(json!({"rate": 7.5})), Outcome::Failed("it ended".to_owned())];
         for outcome in outcomes {
             let generator = "echo --connections 100".to_owned();
-            let run = Run { server: Server::SocketioxideThreads, generator, outcome };
+            let run = Run { server: Server::SocketioxideWorker, generator, outcome };
             assert_eq!(Run::from_json(&run.to_json()), Some(run));
         }
         assert_eq!(Run::from_json(&json!({"server": "Sockeye"})), None);

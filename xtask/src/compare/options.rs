@@ -123,7 +123,7 @@ mod tests {
                 .unwrap();
         let names: Vec<_> = options.scenarios.iter().map(|scenario| scenario.name).collect();
         assert_eq!(names, ["echo-16", "json-1"]);
-        assert_eq!((options.rounds, options.servers().len()), (5, 7));
+        assert_eq!((options.rounds, options.servers().len()), (5, 9));
         assert_eq!(options.json.as_deref(), Some("x"));
         let show = parse(&["--show", "a", "b", "--markdown"]).unwrap();
         assert_eq!(show.action, Action::Show(vec!["a".to_owned(), "b".to_owned()]));

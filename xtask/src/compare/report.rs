@@ -53,10 +53,10 @@ impl Report<'_> {
         self.runs.0.iter().filter(|run| run.server.is_ours())
     }
 
-    /// Those that took part in any run.
+    /// Those on one core that took part in any run.
     fn servers(&self) -> impl Iterator<Item = Server> + '_ {
         let took_part = |server: &Server| self.runs.0.iter().any(|run| run.server == *server);
-        Server::ALL.into_iter().filter(took_part)
+        Server::ALL.into_iter().filter(|server| !server.has_threads()).filter(took_part)
     }
 
     fn times(&self) -> Table {
@@ -90,16 +90,18 @@ impl Report<'_> {
         let both = [Server::SockeyeThreads, Server::SocketioxideThreads];
         let columns = both.iter().flat_map(|server| {
             let name = server.name();
-            [format!("{name}: p99, ms"), "messages".to_owned(), "out of order".to_owned()]
+            let first = format!("{name}: µs per message");
+            [first, "p99, ms".to_owned(), "out of order".to_owned(), "of".to_owned()]
         });
         table.row(["scenario".to_owned()].into_iter().chain(columns));
         for scenario in self.scenarios {
             let cells = both.into_iter().flat_map(|server| {
                 let workload = scenario.workload(server);
                 [
+                    number(self.median(scenario, server, |run| run.measured(scenario.measure))),
                     number(self.median(scenario, server, Run::p99)),
-                    count(self.runs.sum(server, workload, Run::messages)),
                     count(self.runs.sum(server, workload, Run::out_of_order)),
+                    count(self.runs.sum(server, workload, Run::messages)),
                 ]
             });
             table.row([scenario.title.to_owned()].into_iter().chain(cells));

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::cores::Cores;
+use super::{cores::Cores, scenarios::Scenario};
 use crate::{
     packages,
     run::{Group, Result, Runner},
@@ -17,21 +17,27 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Server {
     Sockeye,
-    SockeyeThreads,
     Socketioxide,
-    SocketioxideThreads,
+    /// Its multi-threaded runtime on one core, with one worker therefore.
+    SocketioxideWorker,
+    Hyper,
     Floor,
     Node,
     Bun,
+    /// The multi-threaded runtimes on two cores, with two workers.
+    SockeyeThreads,
+    SocketioxideThreads,
 }
 
 /// What takes part by default, in the order of a round.
-pub(crate) const DEFAULT: [Server; 5] = [
+pub(crate) const DEFAULT: [Server; 7] = [
     Server::Sockeye,
     Server::Socketioxide,
+    Server::SocketioxideWorker,
+    Server::Hyper,
+    Server::Floor,
     Server::SockeyeThreads,
     Server::SocketioxideThreads,
-    Server::Floor,
 ];
 
 /// What `--all` adds.
@@ -42,32 +48,47 @@ const NODE: &str = "benches/compare/node";
 const BUN: &str = "benches/compare/bun";
 
 impl Server {
-    pub(crate) const ALL: [Self; 7] = [
+    /// In the order of the tables.
+    pub(crate) const ALL: [Self; 9] = [
         Self::Sockeye,
-        Self::SockeyeThreads,
         Self::Socketioxide,
-        Self::SocketioxideThreads,
+        Self::SocketioxideWorker,
+        Self::Hyper,
         Self::Floor,
         Self::Node,
         Self::Bun,
+        Self::SockeyeThreads,
+        Self::SocketioxideThreads,
     ];
 
     /// Its name in the tables and in what is recorded.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sockeye => "Sockeye",
-            Self::SockeyeThreads => "Sockeye mt",
             Self::Socketioxide => "socketioxide",
-            Self::SocketioxideThreads => "socketioxide mt",
+            Self::SocketioxideWorker => "socketioxide mt",
+            Self::Hyper => "hyper",
             Self::Floor => "floor",
             Self::Node => "Node.js",
             Self::Bun => "Bun",
+            Self::SockeyeThreads => "Sockeye, 2 cores",
+            Self::SocketioxideThreads => "socketioxide, 2 cores",
         }
     }
 
-    /// Whether it runs on tokio's multi-threaded runtime.
+    /// Whether it has more than one core, and so is not measured for its processor time.
     pub(crate) fn has_threads(self) -> bool {
         matches!(self, Self::SockeyeThreads | Self::SocketioxideThreads)
+    }
+
+    /// The value of `RT`.
+    fn runtime(self) -> &'static str {
+        if self.has_threads() || self == Self::SocketioxideWorker { "mt" } else { "ct" }
+    }
+
+    /// Whether it has what a scenario needs: hyper alone has no more than HTTP is needed for.
+    pub(crate) fn takes_part(self, scenario: &Scenario) -> bool {
+        self != Self::Hyper || matches!(scenario.name, "polling" | "connect")
     }
 
     pub(crate) fn is_ours(self) -> bool {
@@ -77,9 +98,10 @@ impl Server {
     fn command(self, runner: &Runner) -> (PathBuf, Option<PathBuf>) {
         match self {
             Self::Sockeye | Self::SockeyeThreads => (runner.release_binary("compare-server"), None),
-            Self::Socketioxide | Self::SocketioxideThreads => {
+            Self::Socketioxide | Self::SocketioxideWorker | Self::SocketioxideThreads => {
                 (socketioxide_target(runner).join("release/compare-socketioxide"), None)
             }
+            Self::Hyper => (runner.release_binary("compare-hyper"), None),
             Self::Floor => (runner.release_binary("compare-floor"), None),
             Self::Node => ("node".into(), Some(runner.path(NODE).join("server.mjs"))),
             // What npm's package installs under this name on every system.
@@ -101,7 +123,7 @@ impl Server {
         let pinned = if self.has_threads() { &cores.threads } else { &cores.server };
         let mut command = limitless(runner, pinned, program.as_ref());
         command.args(script).stdout(Stdio::piped()).env("PORT", "0");
-        command.env("RT", if self.has_threads() { "mt" } else { "ct" });
+        command.env("RT", self.runtime());
         // What would give a runtime another number of threads than it has cores.
         command.env_remove("TOKIO_WORKER_THREADS");
         if let Some(interval) = ping_interval_ms {
@@ -133,7 +155,7 @@ impl Running {
 
 /// Builds what takes part, and the generator.
 pub(crate) fn build(runner: &Runner, servers: &[Server]) -> Result {
-    let ours = ["sockeye-cli", "compare-server", "compare-floor"];
+    let ours = ["sockeye-cli", "compare-server", "compare-hyper", "compare-floor"];
     runner
         .run(runner.cargo(&["build", "--release"]).args(ours.map(|name| format!("-p={name}"))))?;
     if servers.contains(&Server::Socketioxide) {

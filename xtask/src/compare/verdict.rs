@@ -26,7 +26,7 @@ impl Verdict {
         };
         let ours = median(Server::Sockeye);
         // The better of its two runtimes.
-        let socketioxide = [Server::Socketioxide, Server::SocketioxideThreads]
+        let socketioxide = [Server::Socketioxide, Server::SocketioxideWorker]
             .into_iter()
             .filter_map(median)
             .min_by(f64::total_cmp);
@@ -86,7 +86,7 @@ mod tests {
         let runs = runs(&[
             (Server::Sockeye, &[6.0, 100.0, 5.0]),
             (Server::Socketioxide, &[12.0]),
-            (Server::SocketioxideThreads, &[10.0]),
+            (Server::SocketioxideWorker, &[10.0]),
             (Server::Floor, &[4.0]),
         ]);
         let verdict = Verdict::new(&SCENARIOS[0], &runs);
