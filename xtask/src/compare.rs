@@ -19,6 +19,7 @@ use std::{
 
 use serde_json::{Value, json};
 
+pub(crate) use self::floor::check as check_floor;
 use self::{
     cores::Cores,
     measurement::{Run, Runs},
@@ -40,7 +41,7 @@ pub(crate) fn main(arguments: &[&str]) -> Result<bool> {
             print!("{}", options::usage());
             Ok(true)
         }
-        Action::CheckFloor { update } => floor::check(&runner, update),
+        Action::CheckFloor { update } => check_floor(&runner, update),
         Action::Show(ref files) => {
             let (facts, runs) = read(files)?;
             Ok(report(&options, &facts, &runs))
