@@ -22,7 +22,7 @@ pub(crate) enum Failure {
     ClosedWithCode(u16),
     #[error("the server answered with {0}; is `--path` right?")]
     Answered(String),
-    #[error("this is no Socket.IO server: it began with {0}")]
+    #[error("this is no Socket.IO server: it began with `{0}`")]
     NotSocketIo(String),
     #[error("the namespace {namespace} was refused: {message}")]
     NamespaceRefused { namespace: String, message: String },
