@@ -38,11 +38,11 @@ struct Item {
     title: String,
     quantity: u32,
     price: f64,
-    options: Variant,
+    options: ItemOptions,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Variant {
+struct ItemOptions {
     colour: String,
     size: String,
     gift: bool,

@@ -162,8 +162,8 @@ pub(crate) const SCENARIOS: [Scenario; 16] = [
         "heartbeat",
         "heartbeat",
         Workload {
-            generator: "idle --connections 5000 --ramp 5000",
-            // Ten thousand times a heartbeat's time is what the clock of the kernel can tell.
+            // Opened over a second, so that the heartbeats of the following seconds are spread.
+            generator: "idle --connections 10000 --ramp 10000",
             ping_interval_ms: Some(1000),
         },
         of_socketioxide(0.6),

@@ -2,15 +2,18 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader},
-    path::PathBuf,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{cores::Cores, scenarios::Scenario};
 use crate::{
     packages,
-    run::{Group, Result, Runner},
+    run::{Group, Result, Runner, TICK},
 };
 
 /// A server, in one of its forms.
@@ -42,6 +45,9 @@ pub(crate) const DEFAULT: [Server; 7] = [
 
 /// What `--all` adds.
 pub(crate) const FURTHER: [Server; 2] = [Server::Node, Server::Bun];
+
+/// How long a server may take to listen.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const SOCKETIOXIDE: &str = "benches/compare/socketioxide";
 const NODE: &str = "benches/compare/node";
@@ -132,9 +138,7 @@ impl Server {
         let mut group = Group::spawn(&mut command)?;
         let [output, _] = group.take_output();
         let output = output.expect("its output was asked for");
-        // It says one line, or ends.
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
+        let line = first_line(runner, output)?;
         let address = address(&line)
             .ok_or_else(|| format!("{} did not start: it said `{}`", self.name(), line.trim()))?;
         Ok(Running { url: format!("http://{address}"), group })
@@ -180,11 +184,32 @@ fn socketioxide_target(runner: &Runner) -> PathBuf {
 }
 
 /// A command on these cores that may open as many files as the system allows.
-pub(crate) fn limitless(runner: &Runner, cores: &str, program: &std::path::Path) -> Command {
+pub(crate) fn limitless(runner: &Runner, cores: &str, program: &Path) -> Command {
     let mut command = runner.command("taskset", "");
     let raise = r#"ulimit -S -n "$(ulimit -H -n)" && exec "$0" "$@""#;
     command.args(["--cpu-list", cores, "sh", "-c", raise]).arg(program);
     command
+}
+
+/// The first line of what a server says; empty if it ends without a word.
+fn first_line(runner: &Runner, output: impl io::Read + Send + 'static) -> Result<String> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(output).read_line(&mut line);
+        let _ = tell.send(read.map(|_| line));
+    });
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        match told.recv_timeout(TICK) {
+            Ok(line) => return Ok(line?),
+            Err(_) if runner.interrupted() => return Err("interrupted".into()),
+            Err(_) if Instant::now() > limit => {
+                return Err(format!("it said nothing for {} s", PATIENCE.as_secs()).into());
+            }
+            Err(_) => (),
+        }
+    }
 }
 
 /// The address in `listening on 127.0.0.1:4711`.
