@@ -13,6 +13,7 @@ pub(crate) enum Tool {
     Npm,
     Python,
     Chromium,
+    Taskset,
     /// What counts instructions and copies, where there is such a thing.
     Valgrind,
     /// What counts system calls, where there is such a thing.
@@ -67,6 +68,7 @@ impl Tool {
                 answer("python3", &["-c", test]).is_some()
             }
             Self::Chromium => chromium().is_some(),
+            Self::Taskset => answer("taskset", &["--version"]).is_some(),
             // Elsewhere the counts do without them.
             Self::Valgrind | Self::Strace if !cfg!(target_os = "linux") => true,
             Self::Valgrind => answer("valgrind", &["--version"]).is_some(),
@@ -95,6 +97,7 @@ impl Tool {
                 "apt-get install chromium",
                 "brew install --cask chromium",
             ],
+            Self::Taskset => ["taskset", "apt-get install util-linux", "not there: use Linux"],
             Self::Valgrind => ["Valgrind", "apt-get install valgrind", "not needed"],
             Self::Strace => ["strace", "apt-get install strace", "not needed"],
         };
