@@ -1,6 +1,7 @@
 //! The request that opened a session.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     time::SystemTime,
 };
@@ -14,42 +15,59 @@ use sockeye_protocol::engine::Query;
 pub struct RemoteAddr(pub SocketAddr);
 
 /// The request that opened a session, kept for as long as its sockets are.
-#[derive(Debug)]
+///
+/// A server has one for every client, and few are ever looked at, so it is kept as bytes in one
+/// piece. [`uri`](Self::uri), [`query`](Self::query) and [`headers`](Self::headers) take it apart
+/// each time they are called; [`header`](Self::header) finds one header without that.
 pub struct Handshake {
-    uri: Uri,
-    headers: HeaderMap,
-    query: Query,
+    head: Head,
     extensions: Extensions,
     time: SystemTime,
+    remote_addr: Option<SocketAddr>,
+    is_secure: bool,
 }
 
 impl Handshake {
-    pub(crate) fn new(parts: Parts, query: Query) -> Self {
+    pub(crate) fn new(mut parts: Parts) -> Self {
+        let remote_addr = parts.extensions.remove::<RemoteAddr>().map(|addr| addr.0);
         Self {
-            uri: to_owned_uri(&parts.uri),
-            headers: to_owned_headers(&parts.headers),
-            query,
-            extensions: parts.extensions,
+            head: Head::new(&parts.uri, &parts.headers),
+            // One that is empty may hold memory, too.
+            extensions: if parts.extensions.is_empty() {
+                Extensions::new()
+            } else {
+                parts.extensions
+            },
             time: SystemTime::now(),
+            remote_addr,
+            is_secure: parts.uri.scheme() == Some(&http::uri::Scheme::HTTPS),
         }
     }
 
     /// The path and query of the request.
-    pub fn uri(&self) -> &Uri {
-        &self.uri
+    pub fn uri(&self) -> Uri {
+        self.head.uri().parse().expect("it was a URI before")
     }
 
     /// The headers of the request.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+    pub fn headers(&self) -> HeaderMap {
+        self.head.headers().map(|(name, value)| (to_name(name), to_value(value))).collect()
+    }
+
+    /// The first header of that name, in any case, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let is_it = |found: &[u8]| found.eq_ignore_ascii_case(name.as_bytes());
+        let (_, value) = self.head.headers().find(|(found, _)| is_it(found))?;
+        std::str::from_utf8(value).ok()
     }
 
     /// The parameters of the query, decoded: `EIO`, `transport`, and what the client adds.
-    pub fn query(&self) -> &Query {
-        &self.query
+    pub fn query(&self) -> Query {
+        Query::parse(self.head.uri().split_once('?').map_or("", |(_, query)| query))
     }
 
-    /// What layers around the engine have put into the request.
+    /// What layers around the engine have put into the request, but for [`RemoteAddr`], which is
+    /// [`remote_addr`](Self::remote_addr).
     pub fn extensions(&self) -> &Extensions {
         &self.extensions
     }
@@ -62,40 +80,119 @@ impl Handshake {
     /// The address of the peer, if it is known: the other end of the connection, which may be a
     /// proxy.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.extensions.get::<RemoteAddr>().map(|addr| addr.0)
+        self.remote_addr
     }
 
     /// The IP address of the peer, if it is known.
     pub fn address(&self) -> Option<IpAddr> {
-        self.remote_addr().map(|addr| addr.ip())
+        self.remote_addr.map(|addr| addr.ip())
     }
 
     /// Whether the request came from a page of some origin: it has an `Origin` header.
     pub fn is_cross_domain(&self) -> bool {
-        self.headers.contains_key(http::header::ORIGIN)
+        self.header("origin").is_some()
     }
 
     /// Whether the request came over TLS, as far as its URI tells.
     pub fn is_secure(&self) -> bool {
-        self.uri.scheme() == Some(&http::uri::Scheme::HTTPS)
+        self.is_secure
     }
 }
 
-/// What hyper parses shares the buffer it was read into, 8 KiB and more. A handshake lives as long
-/// as its session and must not keep that alive, so it is copied.
-fn to_owned_headers(headers: &HeaderMap) -> HeaderMap {
-    let mut copies = HeaderMap::with_capacity(headers.keys_len());
-    for (name, value) in headers {
-        let copy = HeaderValue::from_bytes(value.as_bytes()).expect("it was a value before");
-        copies.append(to_owned_name(name), copy);
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("uri", &self.head.uri())
+            .field("headers", &self.headers())
+            .field("extensions", &self.extensions)
+            .field("time", &self.time)
+            .field("remote_addr", &self.remote_addr)
+            .finish()
     }
-    copies
 }
 
-fn to_owned_name(name: &HeaderName) -> HeaderName {
-    HeaderName::from_bytes(name.as_str().as_bytes()).expect("it was a name before")
+/// A URI and headers in one piece of memory: the URI, then each name and value, each of them after
+/// its length in two bytes.
+///
+/// What hyper parses shares the buffer it was read into, 8 KiB and more, and its map of headers
+/// takes three times as much memory as the headers themselves.
+struct Head(Box<[u8]>);
+
+impl Head {
+    fn new(uri: &Uri, headers: &HeaderMap) -> Self {
+        let uri = uri.to_string();
+        let length = |(name, value): (&HeaderName, &HeaderValue)| {
+            2 + name.as_str().len() + 2 + value.as_bytes().len()
+        };
+        let mut bytes =
+            Vec::with_capacity(2 + uri.len() + headers.iter().map(length).sum::<usize>());
+        push(&mut bytes, uri.as_bytes());
+        for (name, value) in headers {
+            // hyper takes no head of such a length; should another server, this one is left out.
+            if value.len() <= usize::from(u16::MAX) {
+                push(&mut bytes, name.as_str().as_bytes());
+                push(&mut bytes, value.as_bytes());
+            }
+        }
+        Self(bytes.into())
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &*self.0;
+        std::iter::from_fn(move || {
+            let (length, after) = rest.split_first_chunk()?;
+            let (part, after) = after.split_at(usize::from(u16::from_be_bytes(*length)));
+            rest = after;
+            Some(part)
+        })
+    }
+
+    fn uri(&self) -> &str {
+        let uri = self.parts().next().unwrap_or_default();
+        std::str::from_utf8(uri).expect("a URI is text")
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut parts = self.parts().skip(1);
+        std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
+    }
 }
 
-fn to_owned_uri(uri: &Uri) -> Uri {
-    uri.to_string().parse().expect("it was a URI before")
+fn push(bytes: &mut Vec<u8>, part: &[u8]) {
+    let length = u16::try_from(part.len()).expect("a URI and names are shorter than 64 KiB");
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(part);
+}
+
+fn to_name(name: &[u8]) -> HeaderName {
+    HeaderName::from_bytes(name).expect("it was a name before")
+}
+
+fn to_value(value: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(value).expect("it was a value before")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn a_request_is_kept_as_it_was() {
+        let request = Request::get("/socket.io/?EIO=4&name=%C3%A9")
+            .header("Origin", "http://example.com")
+            .header("X-Twice", "1")
+            .header("X-Twice", "2")
+            .header("X-Odd", HeaderValue::from_bytes(b"\xff").unwrap())
+            .body(())
+            .unwrap();
+        let (parts, ()) = request.into_parts();
+        let handshake = Handshake::new(parts.clone());
+        assert_eq!((handshake.uri(), handshake.headers()), (parts.uri, parts.headers));
+        assert_eq!(handshake.query().get("name"), Some("é"));
+        assert_eq!(handshake.header("x-twice"), Some("1"));
+        assert_eq!((handshake.header("x-odd"), handshake.header("x")), (None, None));
+        assert!(handshake.is_cross_domain() && !handshake.is_secure());
+    }
 }

@@ -132,7 +132,7 @@ impl Engine {
         };
         match (wanted, session, on_upgrade) {
             (Wanted::Session(Transport::Polling), ..) => {
-                match self.open(parts, query, Transport::Polling) {
+                match self.open(parts, Transport::Polling) {
                     Ok(session) => polling::get(session).await,
                     Err(refusal) => refuse(&refusal, upgrade),
                 }
@@ -144,7 +144,7 @@ impl Engine {
             },
             (Wanted::Session(Transport::WebSocket), _, Some(on_upgrade)) => {
                 switch_protocols(&parts.clone(), on_upgrade, || {
-                    let session = self.open(parts, query, Transport::WebSocket)?;
+                    let session = self.open(parts, Transport::WebSocket)?;
                     Ok((session, WebSocketId(0)))
                 })
             }
@@ -182,15 +182,10 @@ impl Engine {
         })
     }
 
-    fn open(
-        &self,
-        parts: Parts,
-        query: Query,
-        transport: Transport,
-    ) -> Result<Arc<Inner>, Refusal> {
+    fn open(&self, parts: Parts, transport: Transport) -> Result<Arc<Inner>, Refusal> {
         let mut bits = [0; 15];
         getrandom::fill(&mut bits).expect("the operating system has random bits");
-        let handshake = Handshake::new(parts, query);
+        let handshake = Handshake::new(parts);
         Inner::open(&self.0, Sid::from_random(bits), handshake, transport)
     }
 }

@@ -106,7 +106,7 @@ impl Shared {
 /// taken while it is held.
 pub(crate) struct Inner {
     pub(crate) id: Sid,
-    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) handshake: Handshake,
     pub(crate) shared: Arc<Shared>,
     state: Mutex<State>,
 }
@@ -123,6 +123,8 @@ struct State {
     application_is_due: bool,
     /// The earliest entry that the timers hold for this session.
     timer_at: Option<Instant>,
+    /// When the task that has the turn looked at the clock.
+    turn_at: Instant,
     next_id: u32,
 }
 
@@ -178,7 +180,7 @@ impl Inner {
         };
         let session = Arc::new(Self {
             id: sid,
-            handshake: Arc::new(handshake),
+            handshake,
             shared: shared.clone(),
             state: Mutex::new(State {
                 machine,
@@ -188,6 +190,7 @@ impl Inner {
                 application_deadline: None,
                 application_is_due: false,
                 timer_at: None,
+                turn_at: now,
                 next_id: 1,
             }),
         });
@@ -233,13 +236,17 @@ impl Inner {
         self.run_turn(call);
     }
 
-    /// The same for what came on a WebSocket. Its driver is awake, so it is not woken for what comes
-    /// of it.
-    pub(crate) fn handle_websocket(self: &Arc<Self>, now: Instant, id: WebSocketId, input: Input) {
+    /// The same for a message that came on a WebSocket. Its driver is awake, so it is not woken for
+    /// what comes of it.
+    pub(crate) fn receive(self: &Arc<Self>, now: Instant, id: WebSocketId, message: Message) {
         let call = self.change_state(now, |state, config, now| {
             state.sleepers.park(Party::WebSocket(id), None);
-            state.machine.handle(now, config, input);
-            state.take_turn(config, now)
+            if !matches!(state.turn, Turn::Free(_)) || state.application_is_due {
+                state.machine.handle(now, config, Input::WebSocketMessage(id, message));
+                return state.take_turn(config, now);
+            }
+            let event = state.machine.receive(now, config, id, message)?;
+            state.start_turn(Some(event), now)
         });
         self.run_turn(call);
     }
@@ -250,7 +257,8 @@ impl Inner {
         self: &Arc<Self>,
         change: impl FnOnce(&mut engine::Session, &engine::Config, Instant) -> R,
     ) -> R {
-        let (result, ended) = self.change(|machine, config, now| {
+        let (result, ended) = self.change_state(None, |state, config, now| {
+            let machine = &mut state.machine;
             let was_open = machine.is_open();
             (change(machine, config, now), was_open && !machine.is_open())
         });
@@ -275,13 +283,15 @@ impl Inner {
         self.change_state(now(), |state, config, now| change(&mut state.machine, config, now))
     }
 
+    /// Changes what is behind the lock. Without a time, it is that of the turn.
     fn change_state<R>(
         self: &Arc<Self>,
-        now: Instant,
+        now: impl Into<Option<Instant>>,
         change: impl FnOnce(&mut State, &engine::Config, Instant) -> R,
     ) -> R {
         let (result, wakers, finished) = {
             let mut state = self.state();
+            let now = now.into().unwrap_or_else(|| state.now());
             let result = change(&mut state, &self.shared.config.session, now);
             self.set_timer(&mut state);
             (result, state.take_wakers(), state.machine.is_finished())
@@ -352,11 +362,18 @@ impl Inner {
     /// The application has been told one thing: the next, or others may call it.
     fn go_on(self: &Arc<Self>, connection: Box<dyn Connection>) -> Option<Call> {
         let deadline = connection.deadline();
-        self.change_state(now(), |state, config, now| {
+        let now = {
+            let mut state = self.state();
+            let is_same = state.application_deadline == deadline;
             state.application_deadline = deadline;
             state.turn = Turn::Free(connection);
-            state.take_turn(config, now)
-        })
+            // Nearly always there is nothing more, and nobody waits for the turn.
+            if is_same && !state.has_work() && state.reader.is_none() {
+                return None;
+            }
+            now()
+        };
+        self.change_state(now, State::take_turn)
     }
 
     fn end_turns(&self) {
@@ -423,18 +440,27 @@ impl State {
         if !matches!(self.turn, Turn::Free(_)) || !self.has_work() {
             return None;
         }
+        // What looked like work may be none: a body of nothing but pongs.
         let event = self.machine.poll_event(now, config);
+        self.start_turn(event, now)
+    }
+
+    fn start_turn(&mut self, event: Option<Event>, now: Instant) -> Option<Call> {
         let is_due = std::mem::take(&mut self.application_is_due);
-        match std::mem::replace(&mut self.turn, Turn::Taken) {
-            // What looked like work may be none: a body of nothing but pongs.
-            Turn::Free(connection) if event.is_some() || is_due => {
-                Some(Call { connection, event, is_due })
-            }
-            free => {
-                self.turn = free;
-                None
-            }
+        if event.is_none() && !is_due {
+            return None;
         }
+        self.turn_at = now;
+        match std::mem::replace(&mut self.turn, Turn::Taken) {
+            Turn::Free(connection) => Some(Call { connection, event, is_due }),
+            _ => unreachable!("a turn is started only if it is free"),
+        }
+    }
+
+    /// The time, for whoever changes the session from within the turn or without it. A turn takes
+    /// no time to speak of, so those within it need not look at the clock for every packet.
+    fn now(&self) -> Instant {
+        if matches!(self.turn, Turn::Taken) { self.turn_at } else { now() }
     }
 
     fn may_read(&self) -> bool {
@@ -538,7 +564,7 @@ impl Session {
     }
 
     /// The request that opened the session.
-    pub fn handshake(&self) -> &Arc<Handshake> {
+    pub fn handshake(&self) -> &Handshake {
         &self.0.handshake
     }
 

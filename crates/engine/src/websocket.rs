@@ -213,10 +213,12 @@ impl Driver {
             let input = match self.decoder.decode(bytes) {
                 Ok(None) => return,
                 Ok(Some(ws::Message::Text(text))) => {
-                    Input::WebSocketMessage(self.id, Message::Text(text))
+                    self.session.receive(now, self.id, Message::Text(text));
+                    continue;
                 }
                 Ok(Some(ws::Message::Binary(data))) => {
-                    Input::WebSocketMessage(self.id, Message::Binary(data))
+                    self.session.receive(now, self.id, Message::Binary(data));
+                    continue;
                 }
                 Ok(Some(ws::Message::Ping(data))) => {
                     self.unwritten.push_pong(data);
@@ -233,7 +235,7 @@ impl Driver {
                     Input::WebSocketFailed(self.id)
                 }
             };
-            self.session.handle_websocket(now, self.id, input);
+            self.session.handle(input);
         }
     }
 

@@ -150,7 +150,7 @@ impl<R: FromReply> Future for RemoteAckFuture<R> {
 pub(crate) fn handshake(socket: &Socket) -> HandshakeDetails {
     let request = socket.handshake();
     let mut headers = BTreeMap::<_, String>::new();
-    for (name, value) in request.headers() {
+    for (name, value) in &request.headers() {
         let value = String::from_utf8_lossy(value.as_bytes());
         let joined = headers.entry(name.as_str().to_owned()).or_default();
         if !joined.is_empty() {
@@ -158,7 +158,8 @@ pub(crate) fn handshake(socket: &Socket) -> HandshakeDetails {
         }
         joined.push_str(&value);
     }
-    let query = request.query().iter();
+    let query = request.query();
+    let query = query.iter();
     let issued = request.time().duration_since(UNIX_EPOCH).unwrap_or_default();
     HandshakeDetails {
         headers,

@@ -48,8 +48,8 @@ fn credentials(socket: &Socket) -> Credentials {
 }
 
 fn query(socket: &Socket) -> HashMap<String, String> {
-    let pairs = socket.handshake().query().iter();
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    let query = socket.handshake().query();
+    query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 // --- protocol ---
@@ -207,8 +207,7 @@ fn full_events(namespace: &Namespace) {
     namespace.on("drop", |socket: Socket| socket.close_connection());
     namespace.on("transport", |socket: Socket| socket.transport().name());
     namespace.on("handshake", |socket: Socket| {
-        let header = socket.handshake().headers().get("x-test");
-        let header = header.and_then(|value| value.to_str().ok().map(str::to_owned));
+        let header = socket.handshake().header("x-test").map(str::to_owned);
         json!({ "query": query(&socket), "auth": auth(&socket), "x": header })
     });
     namespace.on("rooms-of", |socket: Socket| {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Outgoing;
+use super::{Kind, Outgoing};
 use crate::Fifo;
 
 /// Packets in the order in which they leave, with a bound on their bytes. A ping has a lane of its
@@ -86,8 +86,14 @@ impl Outbox {
 
     fn drain(&mut self) -> impl Iterator<Item = Outgoing> {
         self.queued_bytes = 0;
+        // Nothing goes before the handshake, which is the first packet if it is there at all.
+        let is_handshake = |packet: &Outgoing| {
+            packet.kind() == Kind::Text && packet.bytes().first() == Some(&b'0')
+        };
+        let opens = self.ping && self.packets.front().is_some_and(is_handshake);
+        let open = if opens { self.packets.pop_front() } else { None };
         let ping = self.hand_over_ping();
-        ping.into_iter().chain(std::mem::take(&mut self.packets))
+        open.into_iter().chain(ping).chain(std::mem::take(&mut self.packets))
     }
 
     /// The driver still holds so many bytes of what it has taken.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::{
     Message, Outgoing, Packet, PacketError, Transport,
@@ -364,6 +364,36 @@ impl Session {
             Input::Close => self.close(now, config),
             Input::Tick => self.tick(now, config),
         }
+    }
+
+    /// Takes in a message that came on a WebSocket, and answers with the next thing to tell the
+    /// application: [`handle`](Self::handle) and [`poll_event`](Self::poll_event) in one, since
+    /// nearly every message is an event.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        id: WebSocketId,
+        message: Message,
+    ) -> Option<Event> {
+        let is_current = matches!(self.phase, Phase::WebSocket(current) if current == id);
+        if is_current && self.events.is_empty() && self.body.is_none() {
+            let message = match message {
+                Message::Text(mut text) if text.first() == Some(&b'4') => {
+                    text.advance(1);
+                    Message::Text(text)
+                }
+                Message::Text(text) => {
+                    self.packet(now, config, Packet::decode(text));
+                    return self.events.pop_front();
+                }
+                binary @ Message::Binary(_) => binary,
+            };
+            self.heartbeat.handle_packet(now, config.ping_timeout);
+            return Some(Event::Message(message));
+        }
+        self.websocket_message(now, config, id, message);
+        self.poll_event(now, config)
     }
 
     /// The next thing to tell the application.

@@ -19,7 +19,7 @@ struct Rig {
     now: Instant,
     config: Config,
     session: Session,
-    /// Events that a POST brought, for [`Self::events`] to tell.
+    /// Events that have been taken out, and are still to be told by [`Self::event`].
     told: Vec<Event>,
 }
 
@@ -94,6 +94,9 @@ impl Rig {
 
     /// The next event, and no more than it takes to get it.
     fn event(&mut self) -> Option<Event> {
+        if !self.told.is_empty() {
+            return Some(self.told.remove(0));
+        }
         self.session.poll_event(self.now, &self.config)
     }
 
@@ -105,7 +108,9 @@ impl Rig {
     }
 
     fn say(&mut self, id: WebSocketId, text: &'static str) {
-        self.handle(Input::WebSocketMessage(id, Message::Text(text.into())));
+        let message = Message::Text(text.into());
+        let event = self.session.receive(self.now, &self.config, id, message);
+        self.told.extend(event);
     }
 
     fn frames(&mut self, id: WebSocketId, unwritten_bytes: usize) -> (Vec<String>, WebSocketState) {
@@ -751,6 +756,16 @@ fn another_packet_extends_the_wait_for_a_pong_once() {
     assert_eq!(rig.deadline(), Some(secs(60)));
     rig.tick(secs(60));
     assert_eq!(rig.events().last(), Some(&Event::Closed(CloseReason::PingTimeout)));
+}
+
+#[test]
+fn a_ping_does_not_overtake_the_handshake() {
+    let mut rig = Rig::websocket();
+    let open = Outgoing::text("0{}");
+    rig.session = Session::websocket(rig.start, &rig.config, open, WS);
+    rig.send("4a");
+    rig.tick(rig.config.ping_interval);
+    assert_eq!(rig.frames(WS, 0).0, ["0{}", "2", "4a"]);
 }
 
 #[test]
