@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 pub struct Fifo<T> {
     first: Option<T>,
     /// Those behind it, if there are any.
+    #[expect(clippy::box_collection, reason = "most queues never have one, and their size counts")]
     rest: Option<Box<VecDeque<T>>>,
 }
 

@@ -58,7 +58,8 @@ impl From<Silence> for AckError {
 
 /// The acknowledgements that a socket waits for.
 #[derive(Default)]
-pub(crate) struct PendingAcks(HashMap<u64, Waiting>);
+#[expect(clippy::box_collection, reason = "most sockets wait for none, and their size counts")]
+pub(crate) struct PendingAcks(Option<Box<HashMap<u64, Waiting>>>);
 
 /// Who waits for an acknowledgement.
 pub(crate) enum Waiting {
@@ -80,25 +81,26 @@ impl Waiting {
 
 impl PendingAcks {
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.0.as_ref().map_or(0, |acks| acks.len())
     }
 
     pub(crate) fn insert(&mut self, id: u64, waiting: Waiting) {
-        self.0.insert(id, waiting);
+        self.0.get_or_insert_default().insert(id, waiting);
     }
 
     /// Who waits for an answer; nobody if it was not asked for, was given, or came too late.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Waiting> {
-        let waiting = self.0.remove(&id);
-        if self.0.is_empty() {
-            self.0 = HashMap::new();
+        let acks = self.0.as_mut()?;
+        let waiting = acks.remove(&id);
+        if acks.is_empty() {
+            self.0 = None;
         }
         waiting
     }
 
     /// The socket is gone: tells those who wait.
     pub(crate) fn fail(self, socket: Sid) {
-        for waiting in self.0.into_values() {
+        for waiting in self.0.into_iter().flat_map(|acks| acks.into_values()) {
             if let Waiting::Many(collector) = waiting {
                 collector.handle_silence(socket, Silence::Disconnected);
             }

@@ -20,7 +20,7 @@ pub struct ServerBuilder {
 pub(crate) struct Options {
     pub(crate) connect_timeout: Duration,
     pub(crate) ack_timeout: Option<Duration>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) max_rooms: usize,
     pub(crate) max_child_namespaces: usize,
     pub(crate) cleanup_empty_child_namespaces: bool,
@@ -48,7 +48,7 @@ impl Default for ServerBuilder {
             options: Options {
                 connect_timeout: Duration::from_secs(45),
                 ack_timeout: Some(Duration::from_secs(5)),
-                limits: Limits::default(),
+                limits: Arc::default(),
                 max_rooms: 10_000,
                 max_child_namespaces: 10_000,
                 cleanup_empty_child_namespaces: true,
@@ -137,27 +137,27 @@ impl ServerBuilder {
 
     /// How many attachments one packet may have. Default 10. More close the connection.
     pub fn max_attachments(mut self, attachments: usize) -> Self {
-        self.options.limits.max_attachments = attachments;
+        Arc::make_mut(&mut self.options.limits).max_attachments = attachments;
         self
     }
 
     /// How long the attachments of a packet may take to arrive. Default 60 s. After that the
     /// connection is closed.
     pub fn attachment_timeout(mut self, timeout: Duration) -> Self {
-        self.options.limits.attachment_timeout = timeout;
+        Arc::make_mut(&mut self.options.limits).attachment_timeout = timeout;
         self
     }
 
     /// How deep arrays and objects may nest in a payload. Default 64, at most 128. Deeper ones
     /// close the connection.
     pub fn max_depth(mut self, depth: usize) -> Self {
-        self.options.limits.max_depth = depth;
+        Arc::make_mut(&mut self.options.limits).max_depth = depth;
         self
     }
 
     /// How many namespaces one connection may join. Default 100. One more closes it.
     pub fn max_namespaces(mut self, namespaces: usize) -> Self {
-        self.options.limits.max_namespaces = namespaces;
+        Arc::make_mut(&mut self.options.limits).max_namespaces = namespaces;
         self
     }
 

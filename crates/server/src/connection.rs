@@ -42,6 +42,7 @@ impl Client {
     fn admit(&self, socket: &Socket) -> bool {
         let mut sockets = self.sockets();
         if !sockets.is_closed {
+            sockets.present.reserve_exact(1);
             sockets.present.push(socket.clone());
         }
         !sockets.is_closed

@@ -18,15 +18,30 @@ use std::{
 /// extensions.insert(User("ann".into()));
 /// assert_eq!(extensions.get::<User>(), Some(User("ann".into())));
 /// ```
-pub struct Extensions(Mutex<Option<Values>>);
+pub struct Extensions(Mutex<State>);
 
 /// By their types. They are shared, so that none is cloned or dropped while the lock is held:
 /// that is the application's code, which may come back here.
 type Values = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
 
+enum State {
+    /// Sockets without any take no memory for them.
+    Open(Option<Box<Values>>),
+    Closed,
+}
+
+impl State {
+    fn values(&mut self) -> Option<&mut Values> {
+        match self {
+            Self::Open(values) => values.as_deref_mut(),
+            Self::Closed => None,
+        }
+    }
+}
+
 impl Default for Extensions {
     fn default() -> Self {
-        Self(Mutex::new(Some(Values::new())))
+        Self(Mutex::new(State::Open(None)))
     }
 }
 
@@ -35,31 +50,35 @@ impl Extensions {
     /// returned, the value is dropped instead: it could keep its own socket alive.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
         let value: Arc<dyn Any + Send + Sync> = Arc::new(value);
-        let before =
-            self.lock().as_mut().and_then(|it| it.insert(TypeId::of::<T>(), value.clone()));
+        let before = match &mut *self.lock() {
+            State::Open(values) => {
+                values.get_or_insert_default().insert(TypeId::of::<T>(), value.clone())
+            }
+            State::Closed => None,
+        };
         before.and_then(into_value)
     }
 
     /// A copy of the value of this type.
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let value = self.lock().as_ref()?.get(&TypeId::of::<T>()).cloned();
+        let value = self.lock().values()?.get(&TypeId::of::<T>()).cloned();
         value?.downcast_ref::<T>().cloned()
     }
 
     /// Takes the value of this type out.
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let value = self.lock().as_mut()?.remove(&TypeId::of::<T>());
+        let value = self.lock().values()?.remove(&TypeId::of::<T>());
         value.and_then(into_value)
     }
 
     /// Drops all values, and those to come.
     pub(crate) fn close(&self) {
         // What is dropped may come back here, so it is dropped with the lock released.
-        let values = self.lock().take();
+        let values = std::mem::replace(&mut *self.lock(), State::Closed);
         drop(values);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Values>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -71,7 +90,7 @@ fn into_value<T: Clone + Send + Sync + 'static>(value: Arc<dyn Any + Send + Sync
 
 impl fmt::Debug for Extensions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.lock().as_ref().map_or(0, HashMap::len);
+        let count = self.lock().values().map_or(0, |values| values.len());
         f.debug_struct("Extensions").field("count", &count).finish_non_exhaustive()
     }
 }

@@ -49,8 +49,14 @@ impl Incoming {
 #[derive(Default)]
 pub(crate) struct Inbox {
     is_busy: bool,
-    waiting: VecDeque<Incoming>,
-    waiting_bytes: usize,
+    /// `None` where nothing waits, as it is nearly always.
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    events: VecDeque<Incoming>,
+    bytes: usize,
 }
 
 /// What is to be done with an event that has come.
@@ -70,23 +76,25 @@ impl Inbox {
             return Admission::Now(event);
         }
         let bytes = event.bytes();
-        if self.waiting_bytes + bytes > max_bytes {
+        let waiting = self.waiting.get_or_insert_default();
+        if waiting.bytes + bytes > max_bytes {
             return Admission::Full;
         }
-        self.waiting_bytes += bytes;
-        self.waiting.push_back(event.into_owned());
+        waiting.bytes += bytes;
+        waiting.events.push_back(event.into_owned());
         Admission::Waits
     }
 
     /// The next event; without one, nobody is at it any more.
     pub(crate) fn next(&mut self) -> Option<Incoming> {
-        let next = self.waiting.pop_front();
-        match &next {
-            Some(event) => self.waiting_bytes -= event.bytes(),
-            None => {
-                self.waiting = VecDeque::new();
-                self.is_busy = false;
-            }
+        let next = self.waiting.as_mut().and_then(|waiting| {
+            let event = waiting.events.pop_front()?;
+            waiting.bytes -= event.bytes();
+            Some(event)
+        });
+        if next.is_none() {
+            self.waiting = None;
+            self.is_busy = false;
         }
         next
     }

@@ -51,7 +51,7 @@ pub(crate) struct Inner {
     id: Sid,
     namespace: Namespace,
     client: Arc<Client>,
-    auth: Option<ByteString>,
+    auth: Option<Box<str>>,
     /// The same as `State::standing`, for those who only look.
     standing: AtomicU8,
     state: Mutex<State>,
@@ -121,7 +121,7 @@ impl Socket {
             namespace,
             client,
             // It lives as long as the socket, so it must not keep the buffer it came in alive.
-            auth: auth.map(|auth| (&*auth).into()),
+            auth: auth.map(|auth| (*auth).into()),
             standing: AtomicU8::new(Standing::Connecting as u8),
             state: Mutex::new(State {
                 standing: Standing::Connecting,

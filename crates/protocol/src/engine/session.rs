@@ -2,6 +2,7 @@
 //! on the wire, and when, is in `docs/protocol/engine-io.md`.
 
 use std::{
+    collections::VecDeque,
     fmt,
     time::{Duration, Instant},
 };
@@ -14,7 +15,6 @@ use super::{
     outbox::Outbox,
     payload,
 };
-use crate::Fifo;
 
 /// How sessions behave; one for all sessions of a server.
 #[derive(Clone, Debug)]
@@ -181,8 +181,9 @@ pub struct Session {
     outbox: Outbox,
     /// What is left of a POST's body. It is decoded packet by packet as the application takes
     /// events, so that what it answers to one packet is sent before the next one does harm.
-    body: Option<(RequestId, Bytes)>,
-    events: Fifo<Event>,
+    body: Option<Box<(RequestId, Bytes)>>,
+    /// There are none to speak of: what a WebSocket brings is told at once.
+    events: VecDeque<Event>,
     /// Answers that are decided and not yet fetched.
     answers: Vec<(RequestId, Response)>,
 }
@@ -262,7 +263,7 @@ impl Session {
             heartbeat: Heartbeat::new(now, config.ping_interval),
             outbox: Outbox::new(now),
             body: None,
-            events: Fifo::new(),
+            events: VecDeque::new(),
             answers: Vec::new(),
         }
     }
@@ -399,7 +400,11 @@ impl Session {
     /// The next thing to tell the application.
     pub fn poll_event(&mut self, now: Instant, config: &Config) -> Option<Event> {
         while self.events.is_empty() && self.decode_packet(now, config) {}
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
+        }
+        event
     }
 
     /// Whether [`poll_event`](Self::poll_event) may have something.
@@ -581,7 +586,7 @@ impl Session {
                 }
             }
             Phase::Polling { post, .. } if post == Some(id) => {
-                self.body.get_or_insert((id, body));
+                self.body.get_or_insert_with(|| Box::new((id, body)));
             }
             _ => (),
         }
@@ -589,10 +594,10 @@ impl Session {
 
     /// Takes the next packet of a POST's body in; false if none is left.
     fn decode_packet(&mut self, now: Instant, config: &Config) -> bool {
-        let Some((id, body)) = self.body.take() else { return false };
+        let Some((id, body)) = self.body.take().map(|body| *body) else { return false };
         let (packet, rest) = payload::decode_first(body);
         match rest {
-            Some(rest) => self.body = Some((id, rest)),
+            Some(rest) => self.body = Some(Box::new((id, rest))),
             None if self.finish_post(id) => self.answers.push((id, Response::Ok)),
             None => (),
         }

@@ -1,7 +1,10 @@
 //! One connection's namespaces, server side. See "Joining" and "Leaving" in
 //! `docs/protocol/socket-io.md`.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytestring::ByteString;
 
@@ -83,7 +86,7 @@ pub enum Violation {
 #[derive(Debug)]
 pub struct Connection<S> {
     decoder: AnyDecoder,
-    limits: Limits,
+    limits: Arc<Limits>,
     members: Vec<(Box<str>, S)>,
     /// Sockets that the client has left, until nothing runs for them any more.
     left: Vec<S>,
@@ -95,7 +98,8 @@ pub struct Connection<S> {
 
 impl<S: Member + Clone> Connection<S> {
     /// A connection that has joined nothing yet.
-    pub fn new(now: Instant, connect_timeout: Duration, limits: Limits) -> Self {
+    pub fn new(now: Instant, connect_timeout: Duration, limits: impl Into<Arc<Limits>>) -> Self {
+        let limits = limits.into();
         let decoder = AnyDecoder::Default(Decoder::new(limits.clone()));
         Self::with_decoder(now, connect_timeout, limits, decoder)
     }
@@ -104,9 +108,10 @@ impl<S: Member + Clone> Connection<S> {
     pub fn with_parser(
         now: Instant,
         connect_timeout: Duration,
-        limits: Limits,
+        limits: impl Into<Arc<Limits>>,
         parser: &dyn Parser,
     ) -> Self {
+        let limits = limits.into();
         let decoder = AnyDecoder::Other(parser.decoder(&limits));
         Self::with_decoder(now, connect_timeout, limits, decoder)
     }
@@ -114,7 +119,7 @@ impl<S: Member + Clone> Connection<S> {
     fn with_decoder(
         now: Instant,
         connect_timeout: Duration,
-        limits: Limits,
+        limits: Arc<Limits>,
         decoder: AnyDecoder,
     ) -> Self {
         Self {
@@ -177,6 +182,8 @@ impl<S: Member + Clone> Connection<S> {
 
     /// The namespace of an [`Action::Connect`] exists; its socket is now connecting.
     pub fn insert(&mut self, namespace: &str, member: S) {
+        // There is mostly one, and a connection lives long.
+        self.members.reserve_exact(1);
         self.members.push((namespace.into(), member));
     }
 

@@ -1,6 +1,6 @@
 //! From Engine.IO messages to packets.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -82,7 +82,7 @@ impl From<JsonError> for DecodeError {
 /// still on the way.
 #[derive(Debug)]
 pub struct Decoder {
-    limits: Limits,
+    limits: Arc<Limits>,
     partial: Option<Box<Partial>>,
 }
 
@@ -94,8 +94,8 @@ struct Partial {
 
 impl Decoder {
     /// A decoder that waits for nothing.
-    pub fn new(limits: Limits) -> Self {
-        Self { limits, partial: None }
+    pub fn new(limits: impl Into<Arc<Limits>>) -> Self {
+        Self { limits: limits.into(), partial: None }
     }
 
     /// The limits it was made with.
