@@ -112,27 +112,74 @@ impl fmt::Debug for Handshake {
 }
 
 /// A URI and headers in one piece of memory: the URI, then each name and value, each of them after
-/// its length in two bytes.
+/// its length in two bytes. Instead of a name that browsers send there are two bytes that say which.
 ///
 /// What hyper parses shares the buffer it was read into, 8 KiB and more, and its map of headers
 /// takes three times as much memory as the headers themselves.
 struct Head(Box<[u8]>);
 
+/// What browsers send when they open a session, and proxies add.
+const COMMON: [&str; 32] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "authorization",
+    "cache-control",
+    "connection",
+    "cookie",
+    "forwarded",
+    "host",
+    "origin",
+    "pragma",
+    "priority",
+    "referer",
+    "sec-ch-ua",
+    "sec-ch-ua-mobile",
+    "sec-ch-ua-platform",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "sec-fetch-storage-access",
+    "sec-websocket-extensions",
+    "sec-websocket-key",
+    "sec-websocket-protocol",
+    "sec-websocket-version",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// In place of a length: from here on it is an index into [`COMMON`].
+const FIRST_COMMON: u16 = u16::MAX - COMMON.len() as u16;
+
 impl Head {
     fn new(uri: &Uri, headers: &HeaderMap) -> Self {
+        // hyper takes no head of such a length; should another server, what is too long is left out.
+        let fits = |part: &[u8]| part.len() < usize::from(FIRST_COMMON);
         let uri = uri.to_string();
+        let uri = if fits(uri.as_bytes()) { uri.as_str() } else { "/" };
         let length = |(name, value): (&HeaderName, &HeaderValue)| {
             2 + name.as_str().len() + 2 + value.as_bytes().len()
         };
-        let mut bytes =
-            Vec::with_capacity(2 + uri.len() + headers.iter().map(length).sum::<usize>());
+        let most = 2 + uri.len() + headers.iter().map(length).sum::<usize>();
+        let mut bytes = Vec::with_capacity(most);
         push(&mut bytes, uri.as_bytes());
         for (name, value) in headers {
-            // hyper takes no head of such a length; should another server, this one is left out.
-            if value.len() <= usize::from(u16::MAX) {
-                push(&mut bytes, name.as_str().as_bytes());
-                push(&mut bytes, value.as_bytes());
+            if !fits(name.as_str().as_bytes()) || !fits(value.as_bytes()) {
+                continue;
             }
+            match COMMON.binary_search(&name.as_str()) {
+                Ok(index) => {
+                    bytes.extend_from_slice(&(FIRST_COMMON + index as u16).to_be_bytes());
+                }
+                Err(_) => push(&mut bytes, name.as_str().as_bytes()),
+            }
+            push(&mut bytes, value.as_bytes());
         }
         Self(bytes.into())
     }
@@ -141,7 +188,13 @@ impl Head {
         let mut rest = &*self.0;
         std::iter::from_fn(move || {
             let (length, after) = rest.split_first_chunk()?;
-            let (part, after) = after.split_at(usize::from(u16::from_be_bytes(*length)));
+            let length = u16::from_be_bytes(*length);
+            let common = length.checked_sub(FIRST_COMMON).map(usize::from);
+            if let Some(name) = common.and_then(|index| COMMON.get(index)) {
+                rest = after;
+                return Some(name.as_bytes());
+            }
+            let (part, after) = after.split_at(usize::from(length));
             rest = after;
             Some(part)
         })
@@ -158,8 +211,9 @@ impl Head {
     }
 }
 
+/// Appends what is shorter than [`FIRST_COMMON`].
 fn push(bytes: &mut Vec<u8>, part: &[u8]) {
-    let length = u16::try_from(part.len()).expect("a URI and names are shorter than 64 KiB");
+    let length = u16::try_from(part.len()).expect("it is not that long");
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(part);
 }
@@ -182,6 +236,7 @@ mod tests {
     fn a_request_is_kept_as_it_was() {
         let request = Request::get("/socket.io/?EIO=4&name=%C3%A9")
             .header("Origin", "http://example.com")
+            .header("User-Agent", "")
             .header("X-Twice", "1")
             .header("X-Twice", "2")
             .header("X-Odd", HeaderValue::from_bytes(b"\xff").unwrap())
@@ -189,6 +244,7 @@ mod tests {
             .unwrap();
         let (parts, ()) = request.into_parts();
         let handshake = Handshake::new(parts.clone());
+        assert!(COMMON.is_sorted());
         assert_eq!((handshake.uri(), handshake.headers()), (parts.uri, parts.headers));
         assert_eq!(handshake.query().get("name"), Some("é"));
         assert_eq!(handshake.header("x-twice"), Some("1"));

@@ -481,10 +481,11 @@ impl State {
 /// Requests and WebSockets whose tasks sleep until the machine has something for them; nearly
 /// always one at most.
 #[derive(Default)]
+#[expect(clippy::box_collection, reason = "nearly all are empty, and their size counts")]
 struct Sleepers {
     first: Option<(Party, Waker)>,
-    /// Empty if there is no first.
-    more: Vec<(Party, Waker)>,
+    /// `None` if there is no first.
+    more: Option<Box<Vec<(Party, Waker)>>>,
 }
 
 impl Sleepers {
@@ -497,7 +498,9 @@ impl Sleepers {
             (None, Some(waker)) if self.first.is_none() => {
                 self.first = Some((party, waker.clone()));
             }
-            (None, Some(waker)) => self.more.push((party, waker.clone())),
+            (None, Some(waker)) => {
+                self.more.get_or_insert_default().push((party, waker.clone()));
+            }
             (None, None) => (),
         }
     }
@@ -515,19 +518,22 @@ impl Sleepers {
     }
 
     fn iter(&self) -> impl Iterator<Item = &(Party, Waker)> {
-        self.first.iter().chain(&self.more)
+        self.first.iter().chain(self.more.iter().flat_map(|more| more.iter()))
     }
 
     fn waker_mut(&mut self, index: usize) -> &mut Waker {
-        let mut all = self.first.iter_mut().chain(&mut self.more);
+        let more = self.more.iter_mut().flat_map(|more| more.iter_mut());
+        let mut all = self.first.iter_mut().chain(more);
         &mut all.nth(index).expect("an index that was found").1
     }
 
     fn take(&mut self, index: usize) -> Option<Waker> {
+        let more = self.more.as_mut();
         let taken = match index.checked_sub(1) {
-            None => std::mem::replace(&mut self.first, self.more.pop()),
-            Some(index) => Some(self.more.swap_remove(index)),
+            None => std::mem::replace(&mut self.first, more.and_then(|more| more.pop())),
+            Some(index) => more.map(|more| more.swap_remove(index)),
         };
+        self.more.take_if(|more| more.is_empty());
         taken.map(|(_, waker)| waker)
     }
 }

@@ -195,7 +195,7 @@ enum Phase {
         poll: Option<RequestId>,
         /// The POST whose body is on the way.
         post: Option<RequestId>,
-        candidate: Option<Candidate>,
+        candidate: Option<Box<Candidate>>,
     },
     WebSocket(WebSocketId),
     /// Closed by this end while no poll was open: the next one is told.
@@ -350,7 +350,7 @@ impl Session {
             Input::WebSocketOpened(id) => {
                 if let Phase::Polling { candidate: candidate @ None, .. } = &mut self.phase {
                     let until = now + config.upgrade_timeout;
-                    *candidate = Some(Candidate { id, probe: Probe::Awaited, until });
+                    *candidate = Some(Box::new(Candidate { id, probe: Probe::Awaited, until }));
                 }
             }
             Input::WebSocketMessage(id, message) => {
@@ -529,7 +529,7 @@ impl Session {
                 if let Some(Candidate {
                     probe: Probe::Answering { noop_at, .. } | Probe::Answered { noop_at },
                     ..
-                }) = candidate
+                }) = candidate.as_deref_mut()
                 {
                     *noop_at = now + NOOP_INTERVAL;
                 }
@@ -655,7 +655,9 @@ impl Session {
             let close = Response::Payload(Outgoing::CLOSE.into_bytes());
             self.answers.extend(poll.take().map(|poll| (poll, close)));
             // A client in a hurry may not have its answers to the probe yet; they come first.
-            if let Some(Candidate { probe: Probe::Answering { probes, .. }, .. }) = candidate {
+            if let Some(Candidate { probe: Probe::Answering { probes, .. }, .. }) =
+                candidate.as_deref()
+            {
                 self.outbox.push_in_front(now, &Outgoing::PONG_PROBE, *probes);
             }
             self.phase = Phase::WebSocket(id);
@@ -740,7 +742,7 @@ impl Session {
             }
             Phase::Closed(_) => return,
             Phase::WebSocket(_) => (),
-            Phase::Polling { poll, candidate: slot, .. } => match slot {
+            Phase::Polling { poll, candidate: slot, .. } => match slot.as_deref() {
                 Some(candidate) if candidate.until <= now => *slot = None,
                 Some(Candidate {
                     probe: Probe::Answering { noop_at, .. } | Probe::Answered { noop_at },
