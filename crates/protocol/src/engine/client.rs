@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    CloseReason, Handshake, Message, Outgoing, Packet, PacketError, RequestId, Transport,
+    CloseReason, Failure, Handshake, Message, Outgoing, Packet, PacketError, RequestId, Transport,
     WebSocketId, payload,
 };
 
@@ -44,7 +44,7 @@ pub enum ClientInput {
     /// A POST was answered with this status; the body means nothing.
     PostAnswered(RequestId, u16),
     /// A GET or a POST got no answer.
-    RequestFailed(RequestId),
+    RequestFailed(RequestId, Failure),
     /// A WebSocket is open.
     WebSocketOpened(WebSocketId),
     /// A message came on a WebSocket.
@@ -52,13 +52,17 @@ pub enum ClientInput {
     /// A WebSocket is closed, by the peer or because [`ClientOutput::CloseWebSocket`] said so.
     WebSocketClosed(WebSocketId),
     /// A WebSocket could not be opened, or broke.
-    WebSocketFailed(WebSocketId),
+    WebSocketFailed(WebSocketId, Failure),
+    /// All that a WebSocket was given is written.
+    WebSocketWritten(WebSocketId),
     /// The application sends a packet. Packets that are sent before the next
     /// [`poll_output`](ClientSession::poll_output) leave together. What is sent before the session
     /// is open waits; what is sent after a close goes nowhere.
     Send(Outgoing),
     /// The application closes the session: what was sent before still leaves.
     Close,
+    /// The application ends the session at once: what waits is lost.
+    Abort(CloseReason),
     /// The deadline has come.
     Tick,
 }
@@ -86,7 +90,7 @@ pub enum ClientOutput {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientEvent {
     /// The session is open. Its requests carry the handshake's `sid` from now on.
-    Opened(Handshake),
+    Opened(Handshake<Box<str>>),
     /// The peer says something.
     Message(Message),
     /// The session moved from polling to a WebSocket.
@@ -108,8 +112,10 @@ pub enum ClientEvent {
 ///
 /// On polling there is at most one GET and one POST at a time, and no POST is longer than the
 /// server's `maxPayload`, unless a single packet is. Packets leave in the order in which they were
-/// sent, over an upgrade too; only the answer to a ping overtakes them. How much waits is not
-/// bounded here, since it is this end that sends: see [`waiting_bytes`](Self::waiting_bytes).
+/// sent, over an upgrade too; only the answer to a ping overtakes them. A WebSocket is given no
+/// more than a little at once, until the driver says that it is
+/// [written](ClientInput::WebSocketWritten). How much waits is not bounded here, since it is this
+/// end that sends: see [`waiting_bytes`](Self::waiting_bytes).
 ///
 /// ```
 /// use std::time::Instant;
@@ -130,6 +136,9 @@ pub struct ClientSession {
     phase: Phase,
     queue: Queue,
     outputs: VecDeque<ClientOutput>,
+    /// Bytes that the WebSocket was given and has not written yet.
+    unwritten: usize,
+    failure: Option<Failure>,
     /// How many requests there were.
     requests: u32,
     /// How many WebSockets there were.
@@ -240,6 +249,8 @@ impl ClientSession {
             phase: Phase::Closed,
             queue: Queue::default(),
             outputs: VecDeque::new(),
+            unwritten: 0,
+            failure: None,
             requests: 0,
             websockets: 0,
         }
@@ -268,21 +279,31 @@ impl ClientSession {
         matches!(self.phase, Phase::Closed)
     }
 
-    /// Bytes that wait for the handshake, for a POST or for the end of an upgrade. What was handed
-    /// to a WebSocket is the driver's to count.
-    pub fn waiting_bytes(&self) -> usize {
-        self.queue.bytes
+    /// What went wrong, once the session has ended for a reason that is not one of the two ends'.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
     }
 
-    /// Whether a packet would leave now: no POST is in flight, or there is a WebSocket.
+    /// Bytes that wait for the handshake, for a POST, for the end of an upgrade, or to be written.
+    pub fn waiting_bytes(&self) -> usize {
+        self.queue.bytes + self.unwritten
+    }
+
+    /// Whether a packet would leave now: no POST is in flight, or there is a WebSocket that is not
+    /// behind.
     pub fn is_writable(&self) -> bool {
         match &self.phase {
             Phase::Polling(polling) => {
                 self.is_open() && polling.post.is_none() && !polling.is_pausing()
             }
-            Phase::WebSocket { .. } => true,
+            Phase::WebSocket { .. } => self.may_write(),
             _ => false,
         }
+    }
+
+    /// Whether the WebSocket has written most of what it was given.
+    fn may_write(&self) -> bool {
+        self.unwritten < WRITE_AHEAD_BYTES
     }
 
     /// Takes one thing in. Ids that mean nothing any more are passed over: an answer may have
@@ -291,21 +312,31 @@ impl ClientSession {
         match input {
             ClientInput::GetAnswered(id, status, body) => self.get_answered(now, id, status, body),
             ClientInput::PostAnswered(id, status) => self.post_answered(id, status),
-            ClientInput::RequestFailed(id) => {
+            ClientInput::RequestFailed(id, failure) => {
                 if self.finish_get(id) || self.finish_post(id) {
-                    self.end(CloseReason::TransportError);
+                    self.fail(CloseReason::TransportError, failure);
                 }
             }
             ClientInput::WebSocketOpened(id) => self.websocket_opened(id),
             ClientInput::WebSocketMessage(id, message) => self.websocket_message(now, id, message),
             ClientInput::WebSocketClosed(id) => {
-                self.websocket_ended(id, CloseReason::TransportClose);
+                self.websocket_ended(id, CloseReason::TransportClose, None);
             }
-            ClientInput::WebSocketFailed(id) => {
-                self.websocket_ended(id, CloseReason::TransportError);
+            ClientInput::WebSocketFailed(id, failure) => {
+                self.websocket_ended(id, CloseReason::TransportError, Some(failure));
+            }
+            ClientInput::WebSocketWritten(id) => {
+                if matches!(&self.phase, Phase::WebSocket { id: current, .. } if *current == id) {
+                    self.unwritten = 0;
+                }
             }
             ClientInput::Send(packet) => self.send(now, packet),
             ClientInput::Close => self.close(now),
+            ClientInput::Abort(reason) => {
+                if !self.is_finished() {
+                    self.end(reason);
+                }
+            }
             ClientInput::Tick => self.tick(now),
         }
     }
@@ -341,11 +372,20 @@ impl ClientSession {
             Phase::Polling(Polling { get: None, post: None, .. }) => self.finish_upgrade(),
             Phase::WebSocket { id, .. } => {
                 let id = *id;
-                let write = |packet| ClientOutput::Write(id, packet);
-                self.outputs.extend(std::iter::from_fn(|| self.queue.pop()).map(write));
+                let urgent = self.queue.pop_pong().map(|pong| ClientOutput::Write(id, pong));
+                self.outputs.extend(urgent);
+                while self.may_write() {
+                    let Some(packet) = self.queue.pop() else { break };
+                    self.write(id, packet);
+                }
             }
             _ => (),
         }
+    }
+
+    fn write(&mut self, id: WebSocketId, packet: Outgoing) {
+        self.unwritten += packet.bytes().len();
+        self.outputs.push_back(ClientOutput::Write(id, packet));
     }
 
     fn advance_polling(&mut self) {
@@ -411,11 +451,15 @@ impl ClientSession {
             return;
         }
         if !is_success(status) {
-            return self.end(CloseReason::TransportError);
+            return self.fail(CloseReason::TransportError, Failure::refused(status, &body));
         }
+        let first = matches!(self.phase, Phase::OpeningPolling { .. }).then(|| body.clone());
         for packet in payload::decode(body) {
             self.packet(now, packet);
             if self.is_finished() {
+                if let (Some(first), Some(Failure::NotEngineIo)) = (first, &self.failure) {
+                    self.failure = Some(Failure::of_first_packet(&first));
+                }
                 return;
             }
         }
@@ -426,7 +470,7 @@ impl ClientSession {
             return;
         }
         if !is_success(status) {
-            return self.end(CloseReason::TransportError);
+            return self.fail(CloseReason::TransportError, Failure::refused(status, b""));
         }
         if matches!(
             &self.phase,
@@ -491,11 +535,12 @@ impl ClientSession {
         }
     }
 
-    fn websocket_ended(&mut self, id: WebSocketId, reason: CloseReason) {
+    fn websocket_ended(&mut self, id: WebSocketId, reason: CloseReason, failure: Option<Failure>) {
         match &mut self.phase {
             Phase::OpeningWebSocket { id: current, .. } | Phase::WebSocket { id: current, .. }
                 if *current == id =>
             {
+                self.failure = failure;
                 self.finish(reason);
             }
             Phase::Leaving { id: current, .. } if *current == id => {
@@ -552,25 +597,27 @@ impl ClientSession {
             }
             Ok(Packet::Close) => self.end(CloseReason::TransportClose),
             Ok(Packet::Open(_) | Packet::Pong(_) | Packet::Upgrade | Packet::Noop) => (),
-            Err(_) => self.end(CloseReason::ParseError),
+            Err(error) => self.fail(CloseReason::ParseError, Failure::Protocol(error.to_string())),
         }
     }
 
     /// The first packet came: it opens the session, or ends it.
     fn first_packet(&mut self, now: Instant, packet: Result<Packet, PacketError>) {
+        let is_no_server = |reason| (reason, Failure::NotEngineIo);
         let handshake = match packet {
-            Ok(Packet::Open(data)) => Handshake::decode(&data).map_err(|_| CloseReason::ParseError),
-            Ok(Packet::Close) => Err(CloseReason::TransportClose),
-            Ok(_) => Err(CloseReason::TransportError),
-            Err(_) => Err(CloseReason::ParseError),
+            Ok(Packet::Open(data)) => Handshake::decode(&data)
+                .map_err(|error| (CloseReason::ParseError, Failure::Protocol(error.to_string()))),
+            Ok(Packet::Close) => return self.end(CloseReason::TransportClose),
+            Ok(_) => Err(is_no_server(CloseReason::TransportError)),
+            Err(_) => Err(is_no_server(CloseReason::ParseError)),
         };
         match handshake {
             Ok(handshake) => self.open(now, handshake),
-            Err(reason) => self.end(reason),
+            Err((reason, failure)) => self.fail(reason, failure),
         }
     }
 
-    fn open(&mut self, now: Instant, handshake: Handshake) {
+    fn open(&mut self, now: Instant, handshake: Handshake<Box<str>>) {
         let watchdog = Watchdog::new(now, &handshake);
         let may_upgrade = self.config.upgrade && handshake.upgrade_to_websocket;
         let max_payload = handshake.max_payload;
@@ -607,7 +654,10 @@ impl ClientSession {
             }
             Phase::WebSocket { id, .. } => {
                 let id = *id;
-                self.advance();
+                // How long this takes has a bound from now on, so nothing is held back any more.
+                while let Some(packet) = self.queue.pop_any() {
+                    self.write(id, packet);
+                }
                 self.outputs.push_back(ClientOutput::CloseWebSocket(id));
                 self.phase = Phase::Leaving { id, until };
             }
@@ -619,7 +669,7 @@ impl ClientSession {
         match &self.phase {
             Phase::OpeningPolling { until, .. } | Phase::OpeningWebSocket { until, .. } => {
                 if *until <= now {
-                    self.end(CloseReason::TransportError);
+                    self.fail(CloseReason::TransportError, Failure::TimedOut);
                 }
             }
             Phase::Polling(Polling { plan: Plan::Leave { until, .. }, .. }) => {
@@ -645,6 +695,12 @@ impl ClientSession {
             }
             Phase::Polling(_) | Phase::WebSocket { .. } | Phase::Closed => (),
         }
+    }
+
+    /// Ends the session at once, and says what went wrong.
+    fn fail(&mut self, reason: CloseReason, failure: Failure) {
+        self.failure = Some(failure);
+        self.end(reason);
     }
 
     /// Ends the session at once: what is in flight is given up, what waits is lost.
@@ -676,6 +732,7 @@ impl ClientSession {
     fn finish(&mut self, reason: CloseReason) {
         self.phase = Phase::Closed;
         self.queue = Queue::default();
+        self.unwritten = 0;
         self.outputs.push_back(ClientOutput::Event(ClientEvent::Closed(reason)));
     }
 }
@@ -691,7 +748,7 @@ struct Watchdog {
 
 impl Watchdog {
     /// The handshake counts as a ping.
-    fn new(now: Instant, handshake: &Handshake) -> Self {
+    fn new(now: Instant, handshake: &Handshake<Box<str>>) -> Self {
         let patience = handshake.ping_interval.saturating_add(handshake.ping_timeout);
         Self { patience, until: later(now, patience) }
     }
@@ -701,6 +758,10 @@ impl Watchdog {
         self.until = later(now, self.patience);
     }
 }
+
+/// How much a WebSocket is given before it has written what it was given before: enough to keep
+/// the network busy, and little enough that a ping's answer does not wait long behind it.
+const WRITE_AHEAD_BYTES: usize = 64 * 1024;
 
 /// What a server or a configuration says may be more than the clock can hold.
 fn later(now: Instant, wait: Duration) -> Instant {
@@ -731,18 +792,24 @@ impl Queue {
         self.pong = true;
     }
 
+    fn pop_pong(&mut self) -> Option<Outgoing> {
+        std::mem::take(&mut self.pong).then_some(Outgoing::PONG)
+    }
+
     fn pop(&mut self) -> Option<Outgoing> {
-        if std::mem::take(&mut self.pong) {
-            return Some(Outgoing::PONG);
-        }
         let packet = self.packets.pop_front()?;
         self.bytes -= packet.bytes().len();
         Some(packet)
     }
 
+    /// The pong first.
+    fn pop_any(&mut self) -> Option<Outgoing> {
+        self.pop_pong().or_else(|| self.pop())
+    }
+
     /// Takes as many packets as fit, at least one if there is one.
     fn take_body(&mut self, max_bytes: usize) -> Option<Bytes> {
-        let mut packets = vec![self.pop()?];
+        let mut packets = vec![self.pop_any()?];
         let mut size = payload::encoded_len(&packets[0]);
         while let Some(packet) = self.packets.front() {
             size = size.saturating_add(1 + payload::encoded_len(packet));

@@ -4,6 +4,7 @@
 //! since version 3. The bytes are described in `docs/protocol/engine-io.md`.
 
 mod client;
+mod failure;
 mod handshake;
 mod heartbeat;
 mod outbox;
@@ -15,6 +16,7 @@ mod session;
 mod transport;
 
 pub use client::{ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession};
+pub use failure::Failure;
 pub use handshake::{Handshake, HandshakeError};
 pub use outgoing::{Kind, Outgoing};
 pub use packet::{Message, Packet, PacketError};

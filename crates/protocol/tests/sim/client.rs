@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_protocol::engine::{
-    ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Handshake,
-    Message, Outgoing, RequestId, Transport, WebSocketId,
+    ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Failure,
+    Handshake, Message, Outgoing, RequestId, Transport, WebSocketId,
 };
 
 use crate::pair::{millis, secs};
@@ -125,7 +125,7 @@ impl Rig {
         self.send("4a");
         self.say("4a");
         self.handle(ClientInput::WebSocketClosed(WS));
-        self.handle(ClientInput::RequestFailed(RequestId(1)));
+        self.handle(ClientInput::RequestFailed(RequestId(1), Failure::TimedOut));
         self.handle(ClientInput::Close);
         self.handle(ClientInput::Tick);
         assert_eq!(self.got(1, "4a"), []);
@@ -225,10 +225,10 @@ fn a_handshake_that_fails_ends_the_session() {
     assert_eq!(rig.outputs(), [closed(CloseReason::TransportError)]);
     rig.assert_over();
     let mut rig = Rig::new(Transport::Polling, ClientConfig::default());
-    rig.handle(ClientInput::RequestFailed(RequestId(0)));
+    rig.handle(ClientInput::RequestFailed(RequestId(0), Failure::TimedOut));
     assert_eq!(rig.outputs(), [closed(CloseReason::TransportError)]);
     let mut rig = Rig::new(Transport::WebSocket, ClientConfig::default());
-    rig.handle(ClientInput::WebSocketFailed(WS));
+    rig.handle(ClientInput::WebSocketFailed(WS, Failure::TimedOut));
     assert_eq!(rig.outputs(), [closed(CloseReason::TransportError)]);
     rig.assert_over();
 }
@@ -330,7 +330,7 @@ fn a_request_that_fails_ends_the_session() {
     let mut rig = Rig::polling();
     rig.send("4a");
     assert_eq!(rig.outputs(), [post(2, "4a")]);
-    rig.handle(ClientInput::RequestFailed(RequestId(1)));
+    rig.handle(ClientInput::RequestFailed(RequestId(1), Failure::TimedOut));
     assert_eq!(rig.outputs(), [abort(2), closed(CloseReason::TransportError)]);
     rig.assert_over();
     let mut rig = Rig::polling();
@@ -440,10 +440,10 @@ fn an_upgrade_waits_for_the_requests_in_flight_and_then_flushes() {
 
 #[test]
 fn an_upgrade_that_fails_leaves_polling_as_it_was() {
-    type Failure = (&'static str, fn(&mut Rig), bool);
-    let failures: [Failure; 5] = [
+    type Breakage = (&'static str, fn(&mut Rig), bool);
+    let failures: [Breakage; 5] = [
         ("closed", |rig| rig.handle(ClientInput::WebSocketClosed(WS)), false),
-        ("failed", |rig| rig.handle(ClientInput::WebSocketFailed(WS)), false),
+        ("failed", |rig| rig.handle(ClientInput::WebSocketFailed(WS, Failure::TimedOut)), false),
         ("bad answer", |rig| rig.say("3"), true),
         (
             "binary answer",
@@ -546,7 +546,7 @@ fn closing_has_a_deadline_and_always_the_same_reason() {
     rig.assert_over();
     let mut rig = Rig::polling();
     assert_eq!(rig.close(), [post(2, "1")]);
-    rig.handle(ClientInput::RequestFailed(RequestId(2)));
+    rig.handle(ClientInput::RequestFailed(RequestId(2), Failure::TimedOut));
     assert_eq!(rig.outputs(), [abort(1), closed(CloseReason::ForcedClose)]);
     let mut rig = Rig::websocket();
     assert_eq!(rig.close(), [CLOSE_WS]);
@@ -581,7 +581,11 @@ fn closing_during_an_upgrade_drops_it() {
 fn the_end_of_the_websocket_ends_the_session() {
     let table: [(fn(&mut Rig), CloseReason, bool); 4] = [
         (|rig| rig.handle(ClientInput::WebSocketClosed(WS)), CloseReason::TransportClose, false),
-        (|rig| rig.handle(ClientInput::WebSocketFailed(WS)), CloseReason::TransportError, false),
+        (
+            |rig| rig.handle(ClientInput::WebSocketFailed(WS, Failure::TimedOut)),
+            CloseReason::TransportError,
+            false,
+        ),
         (|rig| rig.say("1"), CloseReason::TransportClose, true),
         (|rig| rig.say("xyz"), CloseReason::ParseError, true),
     ];
