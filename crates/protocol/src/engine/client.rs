@@ -764,7 +764,7 @@ impl Watchdog {
 const WRITE_AHEAD_BYTES: usize = 64 * 1024;
 
 /// What a server or a configuration says may be more than the clock can hold.
-fn later(now: Instant, wait: Duration) -> Instant {
+pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     now + wait.min(YEAR)
 }

@@ -15,6 +15,7 @@ mod request;
 mod session;
 mod transport;
 
+pub(crate) use client::later;
 pub use client::{ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession};
 pub use failure::Failure;
 pub use handshake::{Handshake, HandshakeError};

@@ -14,7 +14,9 @@ mod text;
 
 pub use connection::{Action, Connection, Member, Standing, Violation};
 pub use decode::{DecodeError, Decoder, Limits};
-pub use encode::{EncodedPacket, PacketBuilder, connect, connect_error, disconnect};
+pub use encode::{
+    EncodedPacket, PacketBuilder, connect, connect_error, connect_request, disconnect,
+};
 pub use packet::{Ack, Event, Packet};
 pub use payload::Payload;
 pub use text::Text;
