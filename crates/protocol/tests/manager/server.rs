@@ -93,27 +93,27 @@ impl World {
         match io {
             ClientOutput::Get(id) => {
                 self.requests.insert((session, *id));
-                self.to_server(session, Heard::Get(*id));
+                self.tell_server(session, Heard::Get(*id));
             }
             ClientOutput::Post(id, body) => {
                 self.requests.insert((session, *id));
-                self.to_server(session, Heard::Post(*id, body.clone()));
+                self.tell_server(session, Heard::Post(*id, body.clone()));
             }
             ClientOutput::Abort(id) => {
                 self.requests.remove(&(session, *id));
             }
             ClientOutput::OpenWebSocket(id) => {
                 self.websockets.insert((session, *id));
-                self.to_server(session, Heard::WebSocketOpened(*id));
+                self.tell_server(session, Heard::WebSocketOpened(*id));
             }
             ClientOutput::Write(id, packet) => {
                 let text = String::from_utf8(packet.bytes().to_vec()).unwrap();
-                self.to_server(session, Heard::Text(text));
-                self.to_client(session, ClientInput::WebSocketWritten(*id));
+                self.tell_server(session, Heard::Text(text));
+                self.tell_client(session, ClientInput::WebSocketWritten(*id));
             }
             ClientOutput::CloseWebSocket(id) => {
-                self.to_server(session, Heard::Gone);
-                self.to_client(session, ClientInput::WebSocketClosed(*id));
+                self.tell_server(session, Heard::Gone);
+                self.tell_client(session, ClientInput::WebSocketClosed(*id));
             }
             ClientOutput::Event(_) => (),
         }
@@ -127,7 +127,7 @@ impl World {
             Heard::WebSocketOpened(id) => {
                 let websocket = Some(id);
                 self.sessions.insert(session, Session { websocket, ..Session::default() });
-                self.to_client(session, ClientInput::WebSocketOpened(id));
+                self.tell_client(session, ClientInput::WebSocketOpened(id));
                 self.say(session, OPEN.to_owned());
                 self.schedule_ping(session);
             }
@@ -147,7 +147,7 @@ impl World {
                 for packet in String::from_utf8(body.to_vec()).unwrap().split('\u{1e}') {
                     self.hear(session, packet);
                 }
-                self.to_client(session, ClientInput::PostAnswered(id, 200));
+                self.tell_client(session, ClientInput::PostAnswered(id, 200));
             }
             Heard::Gone => {
                 self.sessions.remove(&session);
@@ -215,11 +215,11 @@ impl World {
         if let Some(id) = known.websocket {
             for text in std::mem::take(&mut known.queue) {
                 let message = Message::Text(text.into());
-                self.to_client(session, ClientInput::WebSocketMessage(id, message));
+                self.tell_client(session, ClientInput::WebSocketMessage(id, message));
             }
         } else if let Some(id) = known.get.take() {
             let body = std::mem::take(&mut known.queue).join("\u{1e}");
-            self.to_client(session, ClientInput::GetAnswered(id, 200, body.into()));
+            self.tell_client(session, ClientInput::GetAnswered(id, 200, body.into()));
         }
     }
 
@@ -246,12 +246,12 @@ impl World {
             self.requests.iter().filter(|(of, _)| *of == session).map(|(_, id)| *id).collect();
         requests.sort_unstable_by_key(|id| id.0);
         for id in requests {
-            self.to_client(session, ClientInput::RequestFailed(id, failure()));
+            self.tell_client(session, ClientInput::RequestFailed(id, failure()));
         }
         let websockets: Vec<_> =
             self.websockets.iter().filter(|(of, _)| *of == session).map(|(_, id)| *id).collect();
         for id in websockets {
-            self.to_client(session, ClientInput::WebSocketFailed(id, failure()));
+            self.tell_client(session, ClientInput::WebSocketFailed(id, failure()));
         }
     }
 
@@ -268,14 +268,14 @@ impl World {
         }
     }
 
-    fn to_client(&mut self, session: SessionId, input: ClientInput) {
+    fn tell_client(&mut self, session: SessionId, input: ClientInput) {
         if !self.silent.contains(&session) {
             let at = self.arrival_time(true, session);
             self.put(at, Arrival::ToClient(session, input));
         }
     }
 
-    fn to_server(&mut self, session: SessionId, heard: Heard) {
+    fn tell_server(&mut self, session: SessionId, heard: Heard) {
         if !self.silent.contains(&session) {
             let at = self.arrival_time(false, session);
             self.put(at, Arrival::ToServer(session, heard));
