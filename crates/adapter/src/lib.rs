@@ -4,14 +4,19 @@
 //! server asks it for nothing else, so that one that reaches other nodes can take its place: it is
 //! an object, chosen when the server is built, and never a type parameter.
 
+mod acks;
+mod flags;
 mod memory;
 mod rooms;
 mod target;
 
 use std::sync::Arc;
 
-use sockeye_protocol::{Sid, socket::EncodedPacket};
+use sockeye_protocol::Sid;
+pub use sockeye_protocol::socket::EncodedPacket;
 
+pub use acks::{AckCollector, Silence};
+pub use flags::Flags;
 pub use memory::MemoryAdapter;
 pub use rooms::Rooms;
 pub use target::Target;
@@ -29,6 +34,19 @@ pub trait Recipient: Send + Sync + 'static {
     /// Adapters may call this while they hold locks of their own, so it must neither block nor
     /// call the adapter.
     fn deliver(&self, packet: &EncodedPacket, volatile: bool);
+
+    /// Queues an event that asks for an acknowledgement under `id`, and sees to it that the
+    /// collector is told of the answer, or of its loss.
+    ///
+    /// Other than [`deliver`](Self::deliver), this locks the socket, so it must be called with no
+    /// lock held.
+    fn ask(
+        &self,
+        packet: &EncodedPacket,
+        id: u64,
+        volatile: bool,
+        collector: &Arc<dyn AckCollector>,
+    );
 }
 
 /// Knows who is where in one namespace, and carries packets there.
@@ -68,9 +86,25 @@ pub trait Adapter: Send + Sync + 'static {
     /// How many sockets of this node there are.
     fn sockets_count(&self) -> usize;
 
-    /// Brings a packet to every socket of the target, once each, wherever it is.
-    fn broadcast(&self, packet: &EncodedPacket, target: &Target, volatile: bool);
+    /// The sockets of the target on this node, once each.
+    fn recipients(&self, target: &Target) -> Vec<Arc<dyn Recipient>>;
 
-    /// Calls `visit` with the id of every socket of the target on this node, once each.
-    fn for_each(&self, target: &Target, visit: &mut dyn FnMut(Sid));
+    /// Brings a packet to every socket of the target, once each, wherever it is.
+    fn broadcast(&self, packet: &EncodedPacket, target: &Target, flags: Flags);
+
+    /// Brings an event to every socket of the target, each of which is to answer under `id`.
+    fn broadcast_with_ack(
+        &self,
+        packet: &EncodedPacket,
+        id: u64,
+        target: &Target,
+        flags: Flags,
+        collector: &Arc<dyn AckCollector>,
+    ) {
+        let recipients = self.recipients(target);
+        collector.expect(recipients.iter().map(|recipient| recipient.id()).collect());
+        for recipient in recipients {
+            recipient.ask(packet, id, flags.volatile, collector);
+        }
+    }
 }

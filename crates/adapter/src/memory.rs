@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sockeye_protocol::{Sid, socket::EncodedPacket};
 
-use crate::{Adapter, Recipient, Room, Rooms, Target};
+use crate::{Adapter, Flags, Recipient, Room, Rooms, Target};
 
 /// Keeps rooms in memory and reaches the sockets of this process.
 #[derive(Default)]
@@ -68,14 +68,14 @@ impl Adapter for MemoryAdapter {
         self.read().members_count()
     }
 
-    fn broadcast(&self, packet: &EncodedPacket, target: &Target, volatile: bool) {
-        self.read().visit(target, |_, socket| socket.deliver(packet, volatile));
+    fn recipients(&self, target: &Target) -> Vec<Arc<dyn Recipient>> {
+        let mut recipients = Vec::new();
+        self.read().visit(target, |_, socket| recipients.push(socket.clone()));
+        recipients
     }
 
-    fn for_each(&self, target: &Target, visit: &mut dyn FnMut(Sid)) {
-        // What is called may come back to this adapter, so no lock is held meanwhile.
-        let mut ids = Vec::new();
-        self.read().visit(target, |id, _| ids.push(id));
-        ids.into_iter().for_each(visit);
+    fn broadcast(&self, packet: &EncodedPacket, target: &Target, flags: Flags) {
+        // All sockets are on this node, so whether only those are meant changes nothing.
+        self.read().visit(target, |_, socket| socket.deliver(packet, flags.volatile));
     }
 }

@@ -113,8 +113,7 @@ pub(crate) struct Inner {
 
 struct State {
     machine: engine::Session,
-    /// Requests and WebSockets whose tasks sleep until the machine has something for them.
-    sleepers: Vec<(Party, Waker)>,
+    sleepers: Sleepers,
     turn: Turn,
     /// The WebSocket that waits until the turn is free before it reads on.
     reader: Option<Waker>,
@@ -138,6 +137,14 @@ enum Turn {
     Free(Box<dyn Connection>),
     Taken,
     Over,
+}
+
+/// What the task that has the turn tells the application next.
+struct Call {
+    connection: Box<dyn Connection>,
+    event: Option<Event>,
+    /// The application's deadline has come.
+    is_due: bool,
 }
 
 impl Inner {
@@ -175,7 +182,7 @@ impl Inner {
             shared: shared.clone(),
             state: Mutex::new(State {
                 machine,
-                sleepers: Vec::new(),
+                sleepers: Sleepers::default(),
                 turn: Turn::Taken,
                 reader: None,
                 application_deadline: None,
@@ -198,11 +205,8 @@ impl Inner {
         }
         tracing::debug!(sid = %SidDigest(sid), %transport, "session opened");
         let connection = shared.application.open(&Session(session.clone()));
-        if let Some(connection) = session.yield_turn(connection) {
-            // Something has happened already: the application is told like of everything else.
-            session.state().turn = Turn::Free(connection);
-            session.run_turn();
-        }
+        // What has happened already, the application is told like everything else.
+        session.run_turn(session.go_on(connection));
         Ok(session)
     }
 
@@ -222,8 +226,22 @@ impl Inner {
 
     /// Tells the machine what happened, and the application what came of it.
     pub(crate) fn handle(self: &Arc<Self>, input: Input) {
-        self.change(|machine, config, now| machine.handle(now, config, input));
-        self.run_turn();
+        let call = self.change_state(now(), |state, config, now| {
+            state.machine.handle(now, config, input);
+            state.take_turn(config, now)
+        });
+        self.run_turn(call);
+    }
+
+    /// The same for what came on a WebSocket. Its driver is awake, so it is not woken for what comes
+    /// of it.
+    pub(crate) fn handle_websocket(self: &Arc<Self>, now: Instant, id: WebSocketId, input: Input) {
+        let call = self.change_state(now, |state, config, now| {
+            state.sleepers.park(Party::WebSocket(id), None);
+            state.machine.handle(now, config, input);
+            state.take_turn(config, now)
+        });
+        self.run_turn(call);
     }
 
     /// Changes the machine for callers that are no drivers, such as an application that holds locks
@@ -244,7 +262,9 @@ impl Inner {
 
     fn run_turn_elsewhere(self: &Arc<Self>) {
         let session = self.clone();
-        self.shared.runtime().0.spawn(async move { session.run_turn() });
+        self.shared.runtime().0.spawn(async move {
+            session.run_turn(session.change_state(now(), State::take_turn));
+        });
     }
 
     /// Changes the machine and sees to what follows from that outside of it.
@@ -252,17 +272,17 @@ impl Inner {
         self: &Arc<Self>,
         change: impl FnOnce(&mut engine::Session, &engine::Config, Instant) -> R,
     ) -> R {
-        self.change_state(|state, config, now| change(&mut state.machine, config, now))
+        self.change_state(now(), |state, config, now| change(&mut state.machine, config, now))
     }
 
     fn change_state<R>(
         self: &Arc<Self>,
+        now: Instant,
         change: impl FnOnce(&mut State, &engine::Config, Instant) -> R,
     ) -> R {
-        let config = &self.shared.config.session;
         let (result, wakers, finished) = {
             let mut state = self.state();
-            let result = change(&mut state, config, now());
+            let result = change(&mut state, &self.shared.config.session, now);
             self.set_timer(&mut state);
             (result, state.take_wakers(), state.machine.is_finished())
         };
@@ -299,29 +319,12 @@ impl Inner {
         }
     }
 
-    /// Calls the application until it knows everything, unless another task is at it already.
-    fn run_turn(self: &Arc<Self>) {
-        let mut connection = {
-            let mut state = self.state();
-            if !state.has_work() {
-                return;
-            }
-            match std::mem::replace(&mut state.turn, Turn::Taken) {
-                Turn::Free(connection) => connection,
-                other => {
-                    state.turn = other;
-                    return;
-                }
-            }
-        };
-        loop {
-            let (event, is_due) = self.change_state(|state, config, now| {
-                let is_due = std::mem::take(&mut state.application_is_due);
-                (state.machine.poll_event(now, config), is_due)
-            });
+    /// Calls the application until it knows everything; with `None`, another task is at it already
+    /// or there is nothing to tell.
+    fn run_turn(self: &Arc<Self>, mut call: Option<Call>) {
+        while let Some(Call { mut connection, event, is_due }) = call {
             let is_over = matches!(event, Some(Event::Closed(_)));
-            let is_idle = event.is_none() && !is_due;
-            let call = AssertUnwindSafe(|| {
+            let told = catch_unwind(AssertUnwindSafe(|| {
                 if is_due {
                     connection.handle_deadline(now());
                 }
@@ -334,21 +337,26 @@ impl Inner {
                     }
                     None => (),
                 }
-            });
-            if catch_unwind(call).is_err() {
+            }));
+            if told.is_err() {
                 tracing::error!(sid = %SidDigest(self.id), "a panic; the session is closed");
                 self.change(|machine, config, now| machine.handle(now, config, Input::Close));
             }
             if is_over {
                 return self.end_turns();
             }
-            if is_idle {
-                match self.yield_turn(connection) {
-                    Some(again) => connection = again,
-                    None => return,
-                }
-            }
+            call = self.go_on(connection);
         }
+    }
+
+    /// The application has been told one thing: the next, or others may call it.
+    fn go_on(self: &Arc<Self>, connection: Box<dyn Connection>) -> Option<Call> {
+        let deadline = connection.deadline();
+        self.change_state(now(), |state, config, now| {
+            state.application_deadline = deadline;
+            state.turn = Turn::Free(connection);
+            state.take_turn(config, now)
+        })
     }
 
     fn end_turns(&self) {
@@ -356,36 +364,16 @@ impl Inner {
             let mut state = self.state();
             state.turn = Turn::Over;
             state.application_deadline = None;
-            state.take_reader()
+            state.take_wakers()
         };
         wakers.wake();
-    }
-
-    /// Lets others call the application, unless something has come up in the meantime.
-    fn yield_turn(
-        self: &Arc<Self>,
-        connection: Box<dyn Connection>,
-    ) -> Option<Box<dyn Connection>> {
-        let deadline = connection.deadline();
-        let wakers = {
-            let mut state = self.state();
-            state.application_deadline = deadline;
-            if state.has_work() {
-                return Some(connection);
-            }
-            state.turn = Turn::Free(connection);
-            self.set_timer(&mut state);
-            state.take_reader()
-        };
-        wakers.wake();
-        None
     }
 
     /// Whether a WebSocket may read on. While another task is busy with what came before, what
     /// comes is left to wait in the connection; the driver is woken when it may go on.
     pub(crate) fn may_read(&self, waker: &Waker) -> bool {
         let mut state = self.state();
-        let may_read = !(matches!(state.turn, Turn::Taken) && state.machine.has_events());
+        let may_read = state.may_read();
         if !may_read {
             state.reader = Some(waker.clone());
         }
@@ -396,7 +384,7 @@ impl Inner {
     pub(crate) fn poll_response(&self, id: RequestId, waker: &Waker) -> Option<Response> {
         let mut state = self.state();
         let response = state.machine.poll_response(now(), id);
-        state.park(Party::Request(id), response.is_none().then_some(waker));
+        state.sleepers.park(Party::Request(id), response.is_none().then_some(waker));
         response
     }
 
@@ -404,28 +392,23 @@ impl Inner {
     pub(crate) fn poll_early_response(&self, id: RequestId, waker: &Waker) -> Option<Response> {
         let mut state = self.state();
         let response = state.machine.poll_early_response(id);
-        state.park(Party::Request(id), response.is_none().then_some(waker));
+        state.sleepers.park(Party::Request(id), response.is_none().then_some(waker));
         response
-    }
-
-    /// Takes what came on a WebSocket. Its driver is awake, so it is not woken for what comes of it.
-    pub(crate) fn handle_websocket(self: &Arc<Self>, id: WebSocketId, input: Input) {
-        self.state().park(Party::WebSocket(id), None);
-        self.handle(input);
     }
 
     /// What a WebSocket is to write; `waker` is woken when there is more.
     pub(crate) fn poll_websocket(
         &self,
+        now: Instant,
         id: WebSocketId,
         unwritten_bytes: usize,
         frames: &mut impl Extend<Outgoing>,
         waker: &Waker,
     ) -> WebSocketState {
         let mut state = self.state();
-        let websocket = state.machine.poll_websocket(now(), id, unwritten_bytes, frames);
+        let websocket = state.machine.poll_websocket(now, id, unwritten_bytes, frames);
         let is_open = websocket == WebSocketState::Open;
-        state.park(Party::WebSocket(id), is_open.then_some(waker));
+        state.sleepers.park(Party::WebSocket(id), is_open.then_some(waker));
         websocket
     }
 }
@@ -435,38 +418,91 @@ impl State {
         self.machine.has_events() || self.application_is_due
     }
 
+    /// Takes the turn if it is free and there is something to tell the application.
+    fn take_turn(&mut self, config: &engine::Config, now: Instant) -> Option<Call> {
+        if !matches!(self.turn, Turn::Free(_)) || !self.has_work() {
+            return None;
+        }
+        let event = self.machine.poll_event(now, config);
+        let is_due = std::mem::take(&mut self.application_is_due);
+        match std::mem::replace(&mut self.turn, Turn::Taken) {
+            // What looked like work may be none: a body of nothing but pongs.
+            Turn::Free(connection) if event.is_some() || is_due => {
+                Some(Call { connection, event, is_due })
+            }
+            free => {
+                self.turn = free;
+                None
+            }
+        }
+    }
+
+    fn may_read(&self) -> bool {
+        !(matches!(self.turn, Turn::Taken) && self.machine.has_events())
+    }
+
+    /// The wakers of all for whom there is something.
+    fn take_wakers(&mut self) -> Wakers {
+        let mut wakers = Wakers::default();
+        self.sleepers.take_ready(&self.machine, &mut wakers);
+        if self.reader.is_some() && self.may_read() {
+            wakers.extend(self.reader.take());
+        }
+        wakers
+    }
+}
+
+/// Requests and WebSockets whose tasks sleep until the machine has something for them; nearly
+/// always one at most.
+#[derive(Default)]
+struct Sleepers {
+    first: Option<(Party, Waker)>,
+    /// Empty if there is no first.
+    more: Vec<(Party, Waker)>,
+}
+
+impl Sleepers {
     /// Registers or forgets the waker of one party.
     fn park(&mut self, party: Party, waker: Option<&Waker>) {
-        let index = self.sleepers.iter().position(|(sleeper, _)| *sleeper == party);
+        let index = self.iter().position(|(sleeper, _)| *sleeper == party);
         match (index, waker) {
-            (Some(index), Some(waker)) => self.sleepers[index].1.clone_from(waker),
-            (Some(index), None) => drop(self.sleepers.swap_remove(index)),
-            (None, Some(waker)) => self.sleepers.push((party, waker.clone())),
+            (Some(index), Some(waker)) => self.waker_mut(index).clone_from(waker),
+            (Some(index), None) => drop(self.take(index)),
+            (None, Some(waker)) if self.first.is_none() => {
+                self.first = Some((party, waker.clone()));
+            }
+            (None, Some(waker)) => self.more.push((party, waker.clone())),
             (None, None) => (),
         }
     }
 
-    /// The waker of a WebSocket that waits for the turn.
-    fn take_reader(&mut self) -> Wakers {
-        Wakers { first: self.reader.take(), more: Vec::new() }
+    fn take_ready(&mut self, machine: &engine::Session, wakers: &mut Wakers) {
+        let has_something = |party: &Party| match party {
+            Party::Request(id) => machine.has_response(*id),
+            Party::WebSocket(id) => machine.wants_websocket(*id),
+        };
+        loop {
+            let index = self.iter().position(|(party, _)| has_something(party));
+            let Some(index) = index else { return };
+            wakers.extend(self.take(index));
+        }
     }
 
-    /// The wakers of all parties for whom there is something.
-    fn take_wakers(&mut self) -> Wakers {
-        let mut wakers = Wakers::default();
-        let mut index = 0;
-        while let Some((party, _)) = self.sleepers.get(index) {
-            let wants = match party {
-                Party::Request(id) => self.machine.has_response(*id),
-                Party::WebSocket(id) => self.machine.wants_websocket(*id),
-            };
-            if wants {
-                wakers.push(self.sleepers.swap_remove(index).1);
-            } else {
-                index += 1;
-            }
-        }
-        wakers
+    fn iter(&self) -> impl Iterator<Item = &(Party, Waker)> {
+        self.first.iter().chain(&self.more)
+    }
+
+    fn waker_mut(&mut self, index: usize) -> &mut Waker {
+        let mut all = self.first.iter_mut().chain(&mut self.more);
+        &mut all.nth(index).expect("an index that was found").1
+    }
+
+    fn take(&mut self, index: usize) -> Option<Waker> {
+        let taken = match index.checked_sub(1) {
+            None => std::mem::replace(&mut self.first, self.more.pop()),
+            Some(index) => Some(self.more.swap_remove(index)),
+        };
+        taken.map(|(_, waker)| waker)
     }
 }
 
@@ -478,10 +514,10 @@ struct Wakers {
 }
 
 impl Wakers {
-    fn push(&mut self, waker: Waker) {
+    fn extend(&mut self, waker: Option<Waker>) {
         match &self.first {
-            None => self.first = Some(waker),
-            Some(_) => self.more.push(waker),
+            None => self.first = waker,
+            Some(_) => self.more.extend(waker),
         }
     }
 

@@ -2,20 +2,20 @@
 
 use std::{
     cell::RefCell,
-    collections::VecDeque,
     future::Future,
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use sockeye_protocol::engine::{
-    Input, Kind, Message, Outgoing, WebSocketId, WebSocketState, payload,
+use sockeye_protocol::{
+    Fifo,
+    engine::{Input, Kind, Message, Outgoing, WebSocketId, WebSocketState, payload},
 };
 use sockeye_websocket::{
     self as ws, CloseCode, Decoder, FrameHeader, Limits, Opcode, Role, frame_header,
@@ -27,7 +27,10 @@ use tokio::{
 };
 use tokio_util::io::poll_read_buf;
 
-use crate::{session::Inner, stall::StallGuard};
+use crate::{
+    session::{Inner, now},
+    stall::StallGuard,
+};
 
 /// How much is read, and how much is put together for writing, at a time.
 const BUFFER: usize = 32 << 10;
@@ -88,7 +91,7 @@ impl Driver {
         };
         // Frames may have come right behind the handshake.
         let mut unread = std::mem::take(&mut driver.unread);
-        driver.receive(&mut unread);
+        driver.receive(now(), &mut unread);
         driver.unread = keep(&unread);
         driver
     }
@@ -125,13 +128,14 @@ impl Driver {
 
     /// Reads a little and writes everything; ready when one of the two ends wants no more.
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
+        let now = now();
         let mut may_be_more = false;
         for _ in 0..READS {
             may_be_more = false;
             if !self.session.may_read(cx.waker()) {
                 break;
             }
-            match self.poll_read(cx)? {
+            match self.poll_read(now, cx)? {
                 Poll::Pending => break,
                 Poll::Ready(0) => return Poll::Ready(Ok(End::Cut)),
                 Poll::Ready(_) if !matches!(self.phase, Phase::Open) => {
@@ -140,7 +144,7 @@ impl Driver {
                 Poll::Ready(_) => may_be_more = true,
             }
         }
-        let end = self.poll_write(cx)?;
+        let end = self.poll_write(now, cx)?;
         if end.is_pending() && may_be_more {
             // Others have their turn before this peer is listened to again.
             cx.waker().wake_by_ref();
@@ -149,17 +153,18 @@ impl Driver {
     }
 
     /// Writes what the session has to say; ready when it says that it is over.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<End>> {
+    fn poll_write(&mut self, now: Instant, cx: &mut Context<'_>) -> io::Result<Poll<End>> {
         loop {
             let is_blocked = self.unwritten.poll_write(&mut self.io, cx)?.is_pending();
             let state = if is_blocked {
                 let mut urgent = Vec::new();
                 let held = self.unwritten.bytes();
-                let state = self.session.poll_websocket(self.id, held, &mut urgent, cx.waker());
+                let state =
+                    self.session.poll_websocket(now, self.id, held, &mut urgent, cx.waker());
                 urgent.into_iter().for_each(|ping| self.unwritten.push_ping(ping));
                 state
             } else {
-                self.session.poll_websocket(self.id, 0, &mut self.unwritten, cx.waker())
+                self.session.poll_websocket(now, self.id, 0, &mut self.unwritten, cx.waker())
             };
             match state {
                 WebSocketState::Closing => return Ok(Poll::Ready(End::Close)),
@@ -173,7 +178,7 @@ impl Driver {
     }
 
     /// Reads once; 0 bytes are the end.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_read(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         // A frame in pieces is collected in a buffer of its own, which grows as they come.
         let is_shared = self.unread.is_empty();
         let mut buffer =
@@ -186,7 +191,7 @@ impl Driver {
         }
         let read = poll_read_buf(Pin::new(&mut self.io), cx, &mut buffer);
         if matches!(read, Poll::Ready(Ok(1..))) {
-            self.receive(&mut buffer);
+            self.receive(now, &mut buffer);
         }
         if !is_shared && !buffer.is_empty() {
             self.unread = buffer;
@@ -203,7 +208,7 @@ impl Driver {
     }
 
     /// Decodes what came and feeds the session.
-    fn receive(&mut self, bytes: &mut BytesMut) {
+    fn receive(&mut self, now: Instant, bytes: &mut BytesMut) {
         loop {
             let input = match self.decoder.decode(bytes) {
                 Ok(None) => return,
@@ -228,7 +233,7 @@ impl Driver {
                     Input::WebSocketFailed(self.id)
                 }
             };
-            self.session.handle_websocket(self.id, input);
+            self.session.handle_websocket(now, self.id, input);
         }
     }
 
@@ -278,7 +283,7 @@ impl Future for Driver {
 /// Frames on their way out.
 #[derive(Default)]
 struct Frames {
-    queue: VecDeque<Frame>,
+    queue: Fifo<Frame>,
     /// How much of the first frame, its header included, is written.
     written: usize,
     /// How long the frames of the queue are together.
@@ -360,10 +365,6 @@ impl Frames {
             ready!(Pin::new(io).poll_flush(cx))?;
         }
         self.is_unflushed = false;
-        // The room for a burst is not kept for ever.
-        if self.queue.capacity() > 16 {
-            self.queue = VecDeque::new();
-        }
         Poll::Ready(Ok(()))
     }
 
@@ -386,7 +387,7 @@ impl Frames {
     fn poll_write_many(&self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         WRITE_BUFFER.with_borrow_mut(|buffer| {
             buffer.clear();
-            for frame in &self.queue {
+            for frame in self.queue.iter() {
                 if !buffer.is_empty() && buffer.len() + frame.len() > BUFFER {
                     break;
                 }

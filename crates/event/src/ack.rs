@@ -143,7 +143,7 @@ impl<T: FromArg> FromReply for Rest<T> {
 /// ```
 /// # use sockeye_event::decode_reply;
 /// # use sockeye_protocol::socket::Payload;
-/// let payload = Payload { json: r#"["seen",3]"#.into(), attachments: vec![] };
+/// let payload = Payload::new(r#"["seen",3]"#, vec![]);
 /// assert_eq!(decode_reply::<String>(&payload)?, "seen");
 /// assert_eq!(decode_reply::<(String, u8)>(&payload)?, ("seen".to_owned(), 3));
 /// # Ok::<(), sockeye_event::ArgumentError>(())

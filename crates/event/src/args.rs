@@ -8,13 +8,12 @@ use serde::{
     de::{self, DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor},
     forward_to_deserialize_any,
 };
-use sockeye_protocol::socket::Payload;
+use sockeye_protocol::socket::{Payload, json::Elements};
 
 use crate::{
     ArgumentError, Raw,
     decode::{Marked, message},
     encode::REST,
-    scan::Elements,
 };
 
 /// A cursor over the arguments in a payload.
@@ -30,7 +29,7 @@ impl<'a> Args<'a> {
     /// The arguments in `payload` after the first `skip` elements: 1 for an event, whose first
     /// element is its name, 0 for an acknowledgement.
     pub fn new(payload: &'a Payload, skip: usize) -> Self {
-        let mut elements = Elements::new(&payload.json);
+        let mut elements = payload.elements();
         for _ in 0..skip {
             elements.next();
         }
@@ -39,7 +38,7 @@ impl<'a> Args<'a> {
 
     /// No arguments at all.
     pub fn none() -> Args<'static> {
-        static NO_PAYLOAD: Payload = Payload { json: Bytes::new(), attachments: Vec::new() };
+        static NO_PAYLOAD: Payload = Payload::EMPTY;
         Args::new(&NO_PAYLOAD, 0)
     }
 
@@ -93,7 +92,7 @@ impl Arg<'_> {
         let Some(range) = &self.range else {
             return decode_missing(self.index);
         };
-        decode(&self.payload.json[range.clone()], &self.payload.attachments, self.index)
+        decode(&self.payload.json()[range.clone()], &self.payload.attachments, self.index)
     }
 
     fn to_raw(&self) -> Result<Raw, ArgumentError> {
@@ -105,7 +104,7 @@ impl Arg<'_> {
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(
-    text: &[u8],
+    text: &str,
     attachments: &[Bytes],
     index: usize,
 ) -> Result<T, ArgumentError> {
@@ -123,7 +122,7 @@ fn seed_missing<'de, S: DeserializeSeed<'de>>(
     seed: S,
     index: usize,
 ) -> Result<S::Value, ArgumentError> {
-    seed.deserialize(&mut serde_json::Deserializer::from_slice(b"null")).map_err(|error| {
+    seed.deserialize(&mut serde_json::Deserializer::from_str("null")).map_err(|error| {
         let message = message(&error);
         let expected = message.strip_prefix("invalid type: null, ").unwrap_or(&message);
         ArgumentError::missing(index, expected.to_owned())
@@ -183,7 +182,7 @@ impl<T: Serialize> Serialize for Rest<T> {
 
 /// Reads a tuple from all arguments of a payload, or `()` from whatever they are.
 pub(crate) fn decode_all<T: DeserializeOwned>(payload: &Payload) -> Result<T, ArgumentError> {
-    let marked = Marked::new(&payload.json, &payload.attachments);
+    let marked = Marked::new(payload.json(), &payload.attachments);
     let elements = Elements::new(&marked.text);
     T::deserialize(Tuple { marked: &marked, elements, index: 0 }).map_err(|error| error.0)
 }

@@ -6,8 +6,7 @@
 
 use std::{
     borrow::Cow,
-    fmt::{self, Display},
-    io::Write,
+    fmt::{self, Display, Write},
 };
 
 use bytes::Bytes;
@@ -20,7 +19,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use crate::scan;
+use sockeye_protocol::socket::json;
 
 const ATTACHMENT: &str = "$sockeye::attachment";
 
@@ -28,42 +27,42 @@ const ATTACHMENT: &str = "$sockeye::attachment";
 const WHAT_FITS: &str = "`Bytes`, a type with `Bytes` inside, or `Raw`";
 
 /// The name by which serde_json recognises its `RawValue`.
-const RAW_VALUE: &str = "$serde_json::private::RawValue";
+pub(crate) const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 /// JSON text whose placeholders, if it has any, are ready to be resolved.
 pub(crate) struct Marked<'a> {
-    pub(crate) text: Cow<'a, [u8]>,
+    pub(crate) text: Cow<'a, str>,
     attachments: &'a [Bytes],
 }
 
 impl<'a> Marked<'a> {
-    pub(crate) fn new(text: &'a [u8], attachments: &'a [Bytes]) -> Self {
+    pub(crate) fn new(text: &'a str, attachments: &'a [Bytes]) -> Self {
         let plain = Self { text: Cow::Borrowed(text), attachments: &[] };
         if attachments.is_empty() {
             // Whatever looks like a placeholder in a packet without attachments is data.
             return plain;
         }
-        let mut marked = Vec::new();
+        let mut marked = String::new();
         let mut copied = 0;
-        for (range, num) in scan::placeholders(text) {
-            marked.extend_from_slice(&text[copied..range.start]);
-            write!(marked, r#"{{"{ATTACHMENT}":{num}}}"#).expect("writing to a Vec cannot fail");
+        for (range, num) in json::placeholders(text) {
+            marked.push_str(&text[copied..range.start]);
+            write!(marked, r#"{{"{ATTACHMENT}":{num}}}"#).expect("writing to a String cannot fail");
             copied = range.end;
         }
         if copied == 0 {
             return plain;
         }
-        marked.extend_from_slice(&text[copied..]);
+        marked.push_str(&text[copied..]);
         Self { text: Cow::Owned(marked), attachments }
     }
 
     /// Decodes `text`, which is all of `self.text` or a value inside.
     pub(crate) fn decode<'de, S: DeserializeSeed<'de>>(
         &self,
-        text: &'de [u8],
+        text: &'de str,
         seed: S,
     ) -> serde_json::Result<S::Value> {
-        let mut json = serde_json::Deserializer::from_slice(text);
+        let mut json = serde_json::Deserializer::from_str(text);
         let value = if self.attachments.is_empty() {
             seed.deserialize(&mut json)?
         } else {

@@ -5,9 +5,10 @@ use std::io;
 use bytes::Bytes;
 use serde::ser::{Serialize, SerializeSeq, SerializeTuple};
 use serde_json::ser::Formatter;
+use sockeye_protocol::socket::json;
 
 use crate::{
-    EncodeError, scan,
+    EncodeError,
     top_level::{Serializer, Stop, TopLevel},
 };
 
@@ -140,7 +141,8 @@ impl Encoder<'_> {
         if self.attachments.is_empty() {
             return Ok(());
         }
-        let nums = scan::placeholders(&self.json[before.0..]).map(|(_, num)| num);
+        let json = std::str::from_utf8(&self.json[before.0..]).expect("serde_json writes UTF-8");
+        let nums = json::placeholders(json).map(|(_, num)| num);
         if nums.eq(before.1..self.attachments.len()) {
             Ok(())
         } else {

@@ -22,7 +22,6 @@ mod from_event;
 mod handler;
 mod raw;
 mod reply;
-mod scan;
 mod top_level;
 
 pub use ack::{Ack, FromReply, SendAck, decode_reply};

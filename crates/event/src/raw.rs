@@ -3,18 +3,18 @@
 use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::{
     Serialize, Serializer,
     de::DeserializeOwned,
-    ser::{Error as _, SerializeMap, SerializeSeq},
+    ser::{Error as _, SerializeMap, SerializeSeq, SerializeStruct},
 };
-use serde_json::value::RawValue;
-use sockeye_protocol::socket::Payload;
+use sockeye_protocol::socket::{
+    Payload,
+    json::{self, Elements, Entries},
+};
 
-use crate::{
-    ArgumentError, EncodeError, EncodedArgs, args,
-    scan::{self, Elements, Entries},
-};
+use crate::{ArgumentError, EncodeError, EncodedArgs, args, decode::RAW_VALUE};
 
 /// As deep as serde_json reads.
 const MAX_DEPTH: usize = 128;
@@ -28,8 +28,8 @@ const MAX_DEPTH: usize = 128;
 /// It serialises as what it stands for. In the new packet its placeholders are counted anew.
 #[derive(Clone, Debug)]
 pub struct Raw {
-    /// Valid UTF-8, like all that comes from a decoder of ours.
-    json: Bytes,
+    /// Valid JSON, like all that comes from a decoder of ours.
+    json: ByteString,
     /// Those of the packet it came in, or none if the text has no placeholders.
     attachments: Vec<Bytes>,
     /// For error messages.
@@ -44,7 +44,8 @@ impl Raw {
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
         // In a tuple, so that a tuple is one argument here.
         let EncodedArgs { json, attachments } = EncodedArgs::new(&(value,))?;
-        Ok(Self { json: json.into(), attachments, index: 0 })
+        let json = ByteString::try_from(json).expect("what serde_json writes is UTF-8");
+        Ok(Self { json, attachments, index: 0 })
     }
 
     pub(crate) fn from_payload(
@@ -52,18 +53,15 @@ impl Raw {
         range: Range<usize>,
         index: usize,
     ) -> Result<Self, ArgumentError> {
-        let json = payload.json.slice(range);
-        if std::str::from_utf8(&json).is_err() {
-            return Err(ArgumentError::new(index, "the text is not valid UTF-8"));
-        }
-        let binary = !payload.attachments.is_empty() && scan::placeholders(&json).next().is_some();
+        let json = payload.json().slice_ref(&payload.json()[range]);
+        let binary = !payload.attachments.is_empty() && json::placeholders(&json).next().is_some();
         let attachments = if binary { payload.attachments.clone() } else { Vec::new() };
         Ok(Self { json, attachments, index })
     }
 
     /// The JSON text, placeholders and all: `{"_placeholder":true,"num":0}`.
     pub fn as_json(&self) -> &str {
-        std::str::from_utf8(&self.json).expect("the text was checked when this was made")
+        &self.json
     }
 
     /// What the placeholders' `num` in the text is an index of, and maybe others that came in the
@@ -89,7 +87,7 @@ impl Raw {
 
 impl Default for Raw {
     fn default() -> Self {
-        Self { json: Bytes::from_static(b"null"), attachments: Vec::new(), index: 0 }
+        Self { json: ByteString::from_static("null"), attachments: Vec::new(), index: 0 }
     }
 }
 
@@ -102,13 +100,13 @@ impl Serialize for Raw {
 /// A value somewhere in the text of a [`Raw`]. It is taken apart only down to the attachments;
 /// what has none goes on as text.
 struct Node<'a> {
-    text: &'a [u8],
+    text: &'a str,
     attachments: &'a [Bytes],
     depth: usize,
 }
 
 impl<'a> Node<'a> {
-    fn new(text: &'a [u8], attachments: &'a [Bytes]) -> Self {
+    fn new(text: &'a str, attachments: &'a [Bytes]) -> Self {
         Self { text, attachments, depth: 0 }
     }
 
@@ -118,10 +116,10 @@ impl<'a> Node<'a> {
 
     /// The attachment, if the value as a whole is one.
     fn attachment(&self) -> Option<&'a Bytes> {
-        if self.attachments.is_empty() || !self.text.starts_with(b"{") {
+        if self.attachments.is_empty() || !self.text.starts_with('{') {
             return None;
         }
-        let (range, num) = scan::placeholders(self.text).next()?;
+        let (range, num) = json::placeholders(self.text).next()?;
         if range == (0..self.text.len()) { self.attachments.get(num) } else { None }
     }
 }
@@ -134,11 +132,13 @@ impl Serialize for Node<'_> {
         if let Some(attachment) = self.attachment() {
             return serializer.serialize_bytes(attachment);
         }
-        if self.attachments.is_empty() || scan::placeholders(self.text).next().is_none() {
-            let raw: &RawValue = serde_json::from_slice(self.text).map_err(S::Error::custom)?;
-            return raw.serialize(serializer);
+        if self.attachments.is_empty() || json::placeholders(self.text).next().is_none() {
+            // As serde_json's `RawValue` does, which would check the text once more.
+            let mut raw = serializer.serialize_struct(RAW_VALUE, 1)?;
+            raw.serialize_field(RAW_VALUE, self.text)?;
+            return raw.end();
         }
-        if self.text.starts_with(b"[") {
+        if self.text.starts_with('[') {
             let mut seq = serializer.serialize_seq(None)?;
             for range in Elements::new(self.text) {
                 seq.serialize_element(&self.child(range))?;
@@ -148,7 +148,7 @@ impl Serialize for Node<'_> {
         let mut map = serializer.serialize_map(None)?;
         for (key, value) in Entries::new(self.text) {
             let key: Cow<'_, str> =
-                serde_json::from_slice(&self.text[key]).map_err(S::Error::custom)?;
+                serde_json::from_str(&self.text[key]).map_err(S::Error::custom)?;
             map.serialize_entry(&key, &self.child(value))?;
         }
         map.end()

@@ -13,10 +13,8 @@ const ZERO: &str = r#"{"_placeholder":true,"num":0}"#;
 const ONE: &str = r#"{"_placeholder":true,"num":1}"#;
 
 fn payload(json: &str, attachments: &[&'static str]) -> Payload {
-    Payload {
-        json: Bytes::copy_from_slice(json.as_bytes()),
-        attachments: attachments.iter().map(|text| Bytes::from_static(text.as_bytes())).collect(),
-    }
+    let attachments = attachments.iter().map(|text| Bytes::from_static(text.as_bytes()));
+    Payload::new(json, attachments.collect())
 }
 
 /// The one argument `json`, beside two attachments.
@@ -441,8 +439,8 @@ fn tree() -> impl Strategy<Value = Tree> {
 }
 
 fn packed(args: EncodedArgs) -> Payload {
-    let json = [b"[".as_slice(), &args.json, b"]"].concat().into();
-    Payload { json, attachments: args.attachments }
+    let json = String::from_utf8([b"[".as_slice(), &args.json, b"]"].concat()).unwrap();
+    Payload::new(json, args.attachments)
 }
 
 proptest! {

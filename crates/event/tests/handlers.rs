@@ -73,8 +73,8 @@ fn run_with<M: 'static>(
     ack: Ack,
 ) -> Result<(), HandlerError> {
     let comma = if args.is_empty() { "" } else { "," };
-    let json = format!(r#"["chat"{comma}{args}]"#).into();
-    let payload = Payload { json, attachments: vec![Bytes::from_static(b"zero")] };
+    let json = format!(r#"["chat"{comma}{args}]"#);
+    let payload = Payload::new(json, vec![Bytes::from_static(b"zero")]);
     match erase(handler).call(&Cx { id: 42 }, Event::new("chat", &payload, ack)) {
         Call::Ready(result) => result,
         Call::Pending(future) => finish(future),

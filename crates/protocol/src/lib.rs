@@ -30,6 +30,8 @@ pub mod client;
 pub mod engine;
 pub mod socket;
 
+mod fifo;
 mod sid;
 
+pub use fifo::Fifo;
 pub use sid::{InvalidSid, Sid};

@@ -6,10 +6,12 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
+use sockeye_adapter::{AckCollector, Silence};
 use sockeye_event::{ArgumentError, FromReply, decode_reply};
 use sockeye_protocol::socket::Payload;
 use tokio::{
@@ -17,7 +19,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use crate::{EmitError, Socket};
+use crate::{EmitError, Sid, Socket};
 
 /// Why there is no acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,33 +37,72 @@ pub enum AckError {
     /// The event was not sent.
     #[error(transparent)]
     Emit(#[from] EmitError),
+    /// The event was [volatile](crate::Broadcast::volatile), and was dropped.
+    #[error("the event was dropped")]
+    Dropped,
     /// The client owes as many answers as `max_pending_acks` allows; the event was not sent.
     #[error("{0} acknowledgements are pending, which is the limit")]
     TooManyPending(usize),
 }
 
+impl From<Silence> for AckError {
+    fn from(silence: Silence) -> Self {
+        match silence {
+            Silence::Dropped => Self::Dropped,
+            Silence::TooManyPending(limit) => Self::TooManyPending(limit),
+            // The enum may grow; whatever keeps a socket from answering, it is not there.
+            _ => Self::Disconnected,
+        }
+    }
+}
+
 /// The acknowledgements that a socket waits for.
-#[derive(Debug, Default)]
-pub(crate) struct PendingAcks(HashMap<u64, oneshot::Sender<Payload>>);
+#[derive(Default)]
+pub(crate) struct PendingAcks(HashMap<u64, Waiting>);
+
+/// Who waits for an acknowledgement.
+pub(crate) enum Waiting {
+    /// Who emitted to this socket alone; dropping it tells of the loss.
+    One(oneshot::Sender<Payload>),
+    /// Who emitted to many.
+    Many(Arc<dyn AckCollector>),
+}
+
+impl Waiting {
+    /// Hands the answer of a socket over.
+    pub(crate) fn handle_answer(self, socket: Sid, answer: Payload) {
+        match self {
+            Self::One(sender) => drop(sender.send(answer)),
+            Self::Many(collector) => collector.handle_answer(socket, answer),
+        }
+    }
+}
 
 impl PendingAcks {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(crate) fn insert(&mut self, id: u64) -> oneshot::Receiver<Payload> {
-        let (sender, receiver) = oneshot::channel();
-        self.0.insert(id, sender);
-        receiver
+    pub(crate) fn insert(&mut self, id: u64, waiting: Waiting) {
+        self.0.insert(id, waiting);
     }
 
-    /// The entry of an answer; none if it was not asked for, was given, or came too late.
-    pub(crate) fn remove(&mut self, id: u64) -> Option<oneshot::Sender<Payload>> {
-        let sender = self.0.remove(&id);
+    /// Who waits for an answer; nobody if it was not asked for, was given, or came too late.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Waiting> {
+        let waiting = self.0.remove(&id);
         if self.0.is_empty() {
             self.0 = HashMap::new();
         }
-        sender
+        waiting
+    }
+
+    /// The socket is gone: tells those who wait.
+    pub(crate) fn fail(self, socket: Sid) {
+        for waiting in self.0.into_values() {
+            if let Waiting::Many(collector) = waiting {
+                collector.handle_silence(socket, Silence::Disconnected);
+            }
+        }
     }
 }
 
@@ -89,31 +130,16 @@ impl<R> AckFuture<R> {
         receiver: oneshot::Receiver<Payload>,
         timeout: Option<Duration>,
     ) -> Self {
-        Self::new(State::Waiting { socket, id, receiver }).deadline(timeout)
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        Self::new(State::Waiting { socket, id, receiver }, deadline)
     }
 
     pub(crate) fn failed(error: AckError) -> Self {
-        Self::new(State::Failed(Some(error)))
+        Self::new(State::Failed(Some(error)), None)
     }
 
-    fn new(state: State) -> Self {
-        Self { state, deadline: None, sleep: None, reply: PhantomData }
-    }
-
-    /// Waits for so long, from now on, instead of the server's `ack_timeout`.
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.deadline(Some(timeout))
-    }
-
-    /// Waits until the client answers or is gone.
-    pub fn without_timeout(self) -> Self {
-        self.deadline(None)
-    }
-
-    fn deadline(mut self, timeout: Option<Duration>) -> Self {
-        self.deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        self.sleep = None;
-        self
+    fn new(state: State, deadline: Option<Instant>) -> Self {
+        Self { state, deadline, sleep: None, reply: PhantomData }
     }
 }
 

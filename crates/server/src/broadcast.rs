@@ -1,9 +1,14 @@
 //! Emitting to many.
 
-use serde::Serialize;
-use sockeye_adapter::Target;
+use std::{sync::Arc, time::Duration};
 
-use crate::{EmitError, IntoRooms, Namespace, Socket, emit};
+use serde::Serialize;
+use sockeye_adapter::{AckCollector, Flags, Target};
+use sockeye_event::FromReply;
+
+use crate::{
+    BroadcastAckFuture, EmitError, IntoRooms, Namespace, Socket, broadcast_ack::Gathering, emit,
+};
 
 /// Whom an event is for, narrowed step by step: `io.to("a").to("b").except("c").emit(…)`. A socket
 /// in several of the rooms gets the event once.
@@ -14,12 +19,14 @@ use crate::{EmitError, IntoRooms, Namespace, Socket, emit};
 pub struct Broadcast {
     namespace: Namespace,
     target: Target,
-    volatile: bool,
+    flags: Flags,
+    timeout: Option<Duration>,
 }
 
 impl Broadcast {
     pub(crate) fn new(namespace: Namespace) -> Self {
-        Self { namespace, target: Target::default(), volatile: false }
+        let timeout = namespace.core().options.ack_timeout;
+        Self { namespace, target: Target::default(), flags: Flags::default(), timeout }
     }
 
     /// Also the sockets of this room, or of these.
@@ -42,7 +49,21 @@ impl Broadcast {
     /// A socket that cannot take the event now does not get it: its connection takes nothing at
     /// the moment, or it has no poll open.
     pub fn volatile(mut self) -> Self {
-        self.volatile = true;
+        self.flags.volatile = true;
+        self
+    }
+
+    /// Only sockets of this node, where an adapter connects several. With the in-memory adapter
+    /// there are no others.
+    pub fn local(mut self) -> Self {
+        self.flags.local = true;
+        self
+    }
+
+    /// How long answers are waited for, instead of the server's `ack_timeout`; [`Duration::MAX`] is until
+    /// everyone has answered or is gone.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
@@ -64,16 +85,53 @@ impl Broadcast {
     /// is no error.
     pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = emit::encode_event(self.namespace.name(), None, event, &args)?;
-        self.namespace.adapter().broadcast(&packet, &self.target, self.volatile);
+        self.namespace.adapter().broadcast(&packet, &self.target, self.flags);
         Ok(())
+    }
+
+    /// Emits an event that everyone is to answer, and waits for the answers. Each is its first
+    /// argument, or for a tuple as many as it has; they come in no particular order.
+    ///
+    /// The event is sent at once; the future only waits. It ends when everyone has answered or is
+    /// gone, after the server's `ack_timeout` at the latest, unless [`timeout`](Self::timeout)
+    /// says otherwise. On the wire all get the same `421["question"]`, under the same id.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sockeye::{BroadcastAckError, Server};
+    /// # async fn ask(io: Server) {
+    /// let asked = io.to("players").timeout(Duration::from_secs(10));
+    /// match asked.emit_with_ack::<bool>("ready?", ()).await {
+    ///     Ok(answers) => println!("all are ready: {}", answers.iter().all(|ready| *ready)),
+    ///     Err(BroadcastAckError::Incomplete { failures, .. }) => {
+    ///         for (id, why) in failures {
+    ///             io.to(id).emit("too late", why.to_string());
+    ///         }
+    ///     }
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # }
+    /// ```
+    pub fn emit_with_ack<R: FromReply>(
+        &self,
+        event: &str,
+        args: impl Serialize,
+    ) -> BroadcastAckFuture<R> {
+        let id = self.namespace.next_ack_id();
+        let packet = match emit::encode_event(self.namespace.name(), Some(id), event, &args) {
+            Ok(packet) => packet,
+            Err(error) => return BroadcastAckFuture::failed(error),
+        };
+        let gathering = Arc::new(Gathering::default());
+        let collector: Arc<dyn AckCollector> = gathering.clone();
+        let adapter = self.namespace.adapter();
+        adapter.broadcast_with_ack(&packet, id, &self.target, self.flags, &collector);
+        BroadcastAckFuture::waiting(self.namespace.clone(), id, gathering, self.timeout)
     }
 
     /// The sockets of this node that the event would go to now.
     pub fn sockets(&self) -> Vec<Socket> {
-        let mut sockets = Vec::new();
-        self.namespace.adapter().for_each(&self.target, &mut |id| {
-            sockets.extend(self.namespace.socket(id));
-        });
-        sockets
+        let recipients = self.namespace.adapter().recipients(&self.target);
+        recipients.iter().filter_map(|it| self.namespace.socket(it.id())).collect()
     }
 }

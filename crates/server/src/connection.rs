@@ -5,9 +5,9 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use sockeye_engine::{CloseReason, Message, Session};
-use sockeye_protocol::socket::{self, Action, Text, Violation};
+use sockeye_protocol::socket::{self, Action, Violation};
 
 use crate::{ConnectError, DisconnectReason, Socket, server::Shared};
 
@@ -53,7 +53,7 @@ impl Connection {
     }
 
     /// A client asks to join a namespace.
-    fn connect(&mut self, name: &Text, auth: Option<Bytes>) {
+    fn connect(&mut self, name: &ByteString, auth: Option<ByteString>) {
         let Some(namespace) = self.client.shared.namespace(name) else {
             let refusal = ConnectError::new("Invalid namespace").encode(name);
             self.client.session.send(refusal.packets());

@@ -8,14 +8,15 @@ use std::{
     task::{Poll, Waker},
 };
 
+use bytestring::ByteString;
 use sockeye_event::{Ack, Call, Event, HandlerError, HandlerFuture};
-use sockeye_protocol::socket::{Payload, Text};
+use sockeye_protocol::socket::Payload;
 
 use crate::{EventErrorKind, Socket, extract::Context, listener::Listener};
 
 /// An event that waits for the handlers before it.
 pub(crate) struct Incoming {
-    pub(crate) name: Text,
+    pub(crate) name: ByteString,
     pub(crate) payload: Payload,
     pub(crate) id: Option<u64>,
     /// The handlers of the connection come first, and are not found by name.
@@ -34,15 +35,13 @@ impl Incoming {
     fn bytes(&self) -> usize {
         let attachments = self.payload.attachments.iter();
         let attachments: usize = attachments.map(|bytes| size_of_val(bytes) + bytes.len()).sum();
-        size_of_val(self) + self.name.len() + self.payload.json.len() + attachments
+        size_of_val(self) + self.name.len() + self.payload.json().len() + attachments
     }
 
     /// What waits for long must not keep the buffer alive that it was received in.
     fn into_owned(mut self) -> Self {
-        let copy = |bytes: &bytes::Bytes| bytes::Bytes::copy_from_slice(bytes);
-        self.name = Text::from(self.name.to_string());
-        self.payload.json = copy(&self.payload.json);
-        self.payload.attachments = self.payload.attachments.iter().map(copy).collect();
+        self.name = (&*self.name).into();
+        self.payload = self.payload.to_owned();
         self
     }
 }
@@ -104,7 +103,7 @@ impl Inbox {
 pub(crate) fn call_all(
     context: &Context,
     listeners: &[Option<Arc<[Listener]>>],
-    name: &Text,
+    name: &ByteString,
     event: &Event<'_>,
 ) -> Running {
     let mut running = Running { name: name.clone(), ack: event.ack().clone(), futures: vec![] };
@@ -145,7 +144,7 @@ fn poll_caught(
 
 /// The handlers of one event that are not done.
 pub(crate) struct Running {
-    name: Text,
+    name: ByteString,
     ack: Ack,
     futures: Vec<HandlerFuture>,
 }

@@ -51,6 +51,7 @@
 
 mod ack;
 mod broadcast;
+mod broadcast_ack;
 mod builder;
 mod connect_error;
 mod connection;
@@ -70,6 +71,7 @@ mod socket;
 pub use self::{
     ack::{AckError, AckFuture},
     broadcast::Broadcast,
+    broadcast_ack::{BroadcastAckError, BroadcastAckFuture},
     builder::{BuildError, ServerBuilder},
     connect_error::{ConnectError, IntoConnectError},
     emit::EmitError,
@@ -82,7 +84,7 @@ pub use self::{
     reason::DisconnectReason,
     room::IntoRooms,
     server::{Counts, Listening, Server},
-    socket::{Socket, TooManyRooms},
+    socket::{Socket, SocketEmitter, TooManyRooms},
 };
 pub use sockeye_adapter as adapter;
 pub use sockeye_engine::{

@@ -7,15 +7,17 @@ use std::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use serde::Serialize;
 use sockeye_adapter::{Adapter, Room};
-use sockeye_event::{Event, Handler};
+use sockeye_event::{Event, FromReply, Handler};
 use sockeye_protocol::socket::Payload;
 
 use crate::{
-    Broadcast, ConnectError, EmitError, IntoRooms, ListenerId, Middleware, Sid, Socket,
+    Broadcast, BroadcastAckFuture, ConnectError, EmitError, IntoRooms, ListenerId, Middleware, Sid,
+    Socket,
     extract::Context,
     listener::{Listener, Listeners, warn_of_name},
     middleware::{self, BoxedMiddleware},
@@ -165,6 +167,15 @@ impl Namespace {
         Broadcast::new(self.clone()).try_emit(event, args)
     }
 
+    /// Emits an event that every socket is to answer. See [`Broadcast::emit_with_ack`].
+    pub fn emit_with_ack<R: FromReply>(
+        &self,
+        event: &str,
+        args: impl Serialize,
+    ) -> BroadcastAckFuture<R> {
+        Broadcast::new(self.clone()).emit_with_ack(event, args)
+    }
+
     /// The sockets in a room, or in several; each gets an event once.
     pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
         Broadcast::new(self.clone()).to(rooms)
@@ -183,6 +194,16 @@ impl Namespace {
     /// The sockets that can take an event now. See [`Broadcast::volatile`].
     pub fn volatile(&self) -> Broadcast {
         Broadcast::new(self.clone()).volatile()
+    }
+
+    /// The sockets of this node. See [`Broadcast::local`].
+    pub fn local(&self) -> Broadcast {
+        Broadcast::new(self.clone()).local()
+    }
+
+    /// All sockets, whose answers are waited for so long. See [`Broadcast::timeout`].
+    pub fn timeout(&self, timeout: Duration) -> Broadcast {
+        Broadcast::new(self.clone()).timeout(timeout)
     }
 
     /// The sockets in the namespace on this node. Those in middlewares are not among them yet.

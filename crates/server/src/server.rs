@@ -11,17 +11,18 @@ use std::{
         Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use serde::Serialize;
 use sockeye_adapter::Room;
 use sockeye_engine::{Application, Engine, EngineLayer, EngineService, Served, Session};
-use sockeye_event::Handler;
+use sockeye_event::{FromReply, Handler};
 use tokio::{net::ToSocketAddrs, runtime::Handle};
 
 use crate::{
-    Broadcast, DisconnectReason, EmitError, EventError, IntoRooms, ListenerId, Middleware,
-    Namespace, ServerBuilder, Sid, Socket, builder::Options, connection::Connection,
+    Broadcast, BroadcastAckFuture, DisconnectReason, EmitError, EventError, IntoRooms, ListenerId,
+    Middleware, Namespace, ServerBuilder, Sid, Socket, builder::Options, connection::Connection,
     extract::Context,
 };
 
@@ -177,6 +178,15 @@ impl Server {
         self.shared.main.try_emit(event, args)
     }
 
+    /// Emits an event that every socket in `/` is to answer. See [`Broadcast::emit_with_ack`].
+    pub fn emit_with_ack<R: FromReply>(
+        &self,
+        event: &str,
+        args: impl Serialize,
+    ) -> BroadcastAckFuture<R> {
+        self.shared.main.emit_with_ack(event, args)
+    }
+
     /// The sockets of `/` in a room, or in several; each gets an event once.
     pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
         self.shared.main.to(rooms)
@@ -195,6 +205,16 @@ impl Server {
     /// The sockets of `/` that can take an event now. See [`Broadcast::volatile`].
     pub fn volatile(&self) -> Broadcast {
         self.shared.main.volatile()
+    }
+
+    /// The sockets of this node. See [`Broadcast::local`].
+    pub fn local(&self) -> Broadcast {
+        self.shared.main.local()
+    }
+
+    /// All sockets, whose answers are waited for so long. See [`Broadcast::timeout`].
+    pub fn timeout(&self, timeout: Duration) -> Broadcast {
+        self.shared.main.timeout(timeout)
     }
 
     /// The sockets in `/` on this node.

@@ -1,6 +1,11 @@
 //! Sockets.
 
+mod emitting;
 mod life;
+mod listening;
+mod rooms;
+
+pub use emitting::SocketEmitter;
 
 use std::{
     fmt,
@@ -10,24 +15,21 @@ use std::{
     },
 };
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use sockeye_adapter::{Recipient, Room};
+use sockeye_adapter::{AckCollector, Recipient, Room, Silence};
 use sockeye_engine::{Handshake, Transport};
-use sockeye_event::{EncodeError, EncodedArgs, FromReply, Handler, SendAck};
+use sockeye_event::{EncodeError, EncodedArgs, SendAck};
 use sockeye_protocol::socket::{self, EncodedPacket, Member, Standing};
 
 use crate::{
-    AckError, AckFuture, Broadcast, DisconnectReason, EmitError, Extensions, IntoRooms, ListenerId,
-    Namespace, Server, Sid,
-    ack::PendingAcks,
+    DisconnectReason, Extensions, Namespace, Server, Sid,
+    ack::{PendingAcks, Waiting},
     connection::Client,
     emit,
-    extract::Context,
     inbox::Inbox,
-    listener::{Listener, Listeners, warn_of_name},
-    room::rooms,
+    listener::Listeners,
     server::Core,
 };
 
@@ -46,7 +48,7 @@ pub(crate) struct Inner {
     id: Sid,
     namespace: Namespace,
     client: Arc<Client>,
-    auth: Option<Bytes>,
+    auth: Option<ByteString>,
     /// The same as `State::standing`, for those who only look.
     standing: AtomicU8,
     state: Mutex<State>,
@@ -100,7 +102,7 @@ pub struct TooManyRooms {
 }
 
 impl Socket {
-    pub(crate) fn new(namespace: Namespace, client: Arc<Client>, auth: Option<Bytes>) -> Self {
+    pub(crate) fn new(namespace: Namespace, client: Arc<Client>, auth: Option<ByteString>) -> Self {
         let mut bits = [0; 15];
         getrandom::fill(&mut bits).expect("the operating system has random bits");
         namespace.core().sockets.fetch_add(1, Ordering::Relaxed);
@@ -110,7 +112,7 @@ impl Socket {
             namespace,
             client,
             // It lives as long as the socket, so it must not keep the buffer it came in alive.
-            auth: auth.map(|auth| Bytes::copy_from_slice(&auth)),
+            auth: auth.map(|auth| (&*auth).into()),
             standing: AtomicU8::new(Standing::Connecting as u8),
             state: Mutex::new(State {
                 standing: Standing::Connecting,
@@ -128,12 +130,12 @@ impl Socket {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state()
     }
 
-    fn send(&self, packet: &EncodedPacket) {
+    fn send(&self, packet: &EncodedPacket, volatile: bool) {
         if !is_over(self.standing()) {
-            self.0.client.session.send(packet.packets());
+            self.0.deliver(packet, volatile);
         }
     }
 
@@ -174,7 +176,7 @@ impl Socket {
     ///
     /// If it does not have this type.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(self.0.auth.as_deref().unwrap_or(b"{}"))
+        serde_json::from_str(self.0.auth.as_deref().unwrap_or("{}"))
     }
 
     /// The transport of the connection, which may change once, from polling to WebSocket.
@@ -213,215 +215,6 @@ impl Socket {
         let data = serde_json::to_value(data)?;
         self.state().data = data;
         Ok(())
-    }
-
-    // --- Listening ---
-
-    /// Calls a handler for every event of that name from this client. Reading the crate's
-    /// [introduction](crate#handlers) tells what it may take and return.
-    ///
-    /// There can be several for an event; they are called in the order of their registration.
-    pub fn on<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
-        warn_of_name(event);
-        self.add(event, Listener::on(handler))
-    }
-
-    /// Calls a handler for the next event of that name only.
-    pub fn once<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
-        self.add(event, Listener::once(handler))
-    }
-
-    /// Calls a handler when the socket has left, whoever ended it. It may take the
-    /// [`DisconnectReason`]. The rooms are left and the acknowledgements lost by then; data, and
-    /// the names of the rooms, can still be read.
-    ///
-    /// It is called at once, beside an event handler that still runs. Only the handlers of
-    /// [`on_connection`](Namespace::on_connection) are waited for: what they register here is
-    /// called even if the client was gone before.
-    pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
-        self.add(DISCONNECT, Listener::on(handler))
-    }
-
-    fn add(&self, event: &str, listener: Listener) -> ListenerId {
-        let id = listener.id();
-        let mut state = self.state();
-        if state.end == End::Ahead {
-            state.listeners.add(event, listener);
-        } else {
-            // It would never be called, and could keep its own socket alive.
-            drop(state);
-        }
-        id
-    }
-
-    /// Forgets this socket's handlers of an event; whether there were any.
-    pub fn off(&self, event: &str) -> bool {
-        let removed = self.state().listeners.remove_event(event);
-        removed.is_some()
-    }
-
-    /// Forgets one handler; whether it was there.
-    pub fn off_listener(&self, id: ListenerId) -> bool {
-        let removed = self.state().listeners.remove(id);
-        removed.is_some()
-    }
-
-    // --- Emitting ---
-
-    /// Emits an event to this client: a tuple is several arguments, `()` none, anything else one.
-    /// Events arrive in the order in which they were emitted.
-    ///
-    /// What is wrong with the event is logged; use [`try_emit`](Self::try_emit) to know it. Once
-    /// the socket is gone, nothing happens.
-    pub fn emit<T: Serialize>(&self, event: &str, args: T) {
-        if let Err(error) = self.try_emit(event, args) {
-            emit::log_failure(self.0.namespace.name(), event, &error);
-        }
-    }
-
-    /// The same, for those who want to know.
-    ///
-    /// # Errors
-    ///
-    /// If the name is reserved, or a value has no form on the wire.
-    pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        let packet = emit::encode_event(self.0.namespace.name(), None, event, &args)?;
-        self.send(&packet);
-        Ok(())
-    }
-
-    /// Emits an event and waits for the client's answer:
-    /// `let answer: String = socket.emit_with_ack("question", "ready?").await?`.
-    ///
-    /// The event is sent at once; the future only waits, for the server's `ack_timeout` unless
-    /// [`AckFuture::timeout`] says otherwise. The answer is its first argument, or for a tuple as
-    /// many as it has.
-    pub fn emit_with_ack<R: FromReply>(&self, event: &str, args: impl Serialize) -> AckFuture<R> {
-        let id = self.0.namespace.next_ack_id();
-        let packet = match emit::encode_event(self.0.namespace.name(), Some(id), event, &args) {
-            Ok(packet) => packet,
-            Err(error) => return AckFuture::failed(error.into()),
-        };
-        let options = &self.core().options;
-        let receiver = {
-            let mut state = self.state();
-            if is_over(state.standing) {
-                return AckFuture::failed(AckError::Disconnected);
-            }
-            if state.acks.len() >= options.max_pending_acks {
-                return AckFuture::failed(AckError::TooManyPending(options.max_pending_acks));
-            }
-            state.acks.insert(id)
-        };
-        self.send(&packet);
-        AckFuture::waiting(self.clone(), id, receiver, options.ack_timeout)
-    }
-
-    /// How many acknowledgements this client owes.
-    pub fn pending_acks(&self) -> usize {
-        self.state().acks.len()
-    }
-
-    /// Bytes that wait to be sent over this client's connection.
-    pub fn waiting_bytes(&self) -> usize {
-        self.0.client.session.waiting_bytes()
-    }
-
-    /// Everyone in the namespace but this socket.
-    pub fn broadcast(&self) -> Broadcast {
-        Broadcast::new(self.0.namespace.clone()).except(self.id())
-    }
-
-    /// Everyone in a room, or in several, but this socket. A client's id is a room:
-    /// `socket.to(client_id)` is one other client.
-    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.broadcast().to(rooms)
-    }
-
-    /// Everyone in a room, or in several, this socket included.
-    pub fn within(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.0.namespace.to(rooms)
-    }
-
-    /// Everyone in the namespace but this socket and those in a room, or in several.
-    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.broadcast().except(rooms)
-    }
-
-    /// This socket, if it can take an event now. See [`Broadcast::volatile`].
-    pub fn volatile(&self) -> Broadcast {
-        self.0.namespace.to(self.id()).volatile()
-    }
-
-    // --- Rooms ---
-
-    /// Enters a room, or several. Nothing happens if the socket is gone, or is in them already.
-    ///
-    /// A socket can be in `max_rooms` rooms; to enter more does nothing but log an error. Use
-    /// [`try_join`](Self::try_join) to know it.
-    pub fn join(&self, names: impl IntoRooms) {
-        if let Err(error) = self.try_join(names) {
-            tracing::error!(socket = %self.id(), %error, "could not join");
-        }
-    }
-
-    /// The same, for those who want to know.
-    ///
-    /// # Errors
-    ///
-    /// If that would be too many rooms; none of them is joined then.
-    pub fn try_join(&self, names: impl IntoRooms) -> Result<(), TooManyRooms> {
-        let id = self.id();
-        let mut entered = rooms(names);
-        entered.sort_unstable();
-        entered.dedup();
-        let adapter = self.0.namespace.adapter();
-        let mut state = self.state();
-        let joined = match state.standing {
-            Standing::Connecting => {
-                entered.retain(|room| **room != *id && !state.rooms.contains(room));
-                state.rooms.len()
-            }
-            Standing::Connected => {
-                entered.retain(|room| **room != *id && !adapter.is_in(id, room));
-                adapter.rooms_count(id)
-            }
-            Standing::Refused | Standing::Gone => return Ok(()),
-        };
-        let limit = self.core().options.max_rooms;
-        if joined + entered.len() > limit && !entered.is_empty() {
-            return Err(TooManyRooms { limit });
-        }
-        match state.standing {
-            Standing::Connecting => state.rooms.append(&mut entered),
-            _ => adapter.join(id, &entered),
-        }
-        Ok(())
-    }
-
-    /// Leaves a room, or several. Nothing happens if the socket is not in them.
-    pub fn leave(&self, names: impl IntoRooms) {
-        let names = rooms(names);
-        let mut state = self.state();
-        match state.standing {
-            Standing::Connecting => state.rooms.retain(|joined| !names.contains(joined)),
-            Standing::Connected => {
-                let adapter = self.0.namespace.adapter();
-                names.iter().for_each(|room| adapter.leave(self.id(), room));
-            }
-            Standing::Refused | Standing::Gone => (),
-        }
-    }
-
-    /// The rooms that the socket is in, the one named by its id first. While the handlers of its
-    /// end run, the rooms that it was in.
-    pub fn rooms(&self) -> Vec<Room> {
-        let state = self.state();
-        let rooms = match state.standing {
-            Standing::Connected => self.0.namespace.adapter().rooms_of(self.id()),
-            _ => state.rooms.clone(),
-        };
-        std::iter::once(Room::from(self.id().as_str())).chain(rooms).collect()
     }
 
     // --- The end ---
@@ -487,6 +280,54 @@ impl Recipient for Inner {
         } else {
             self.client.session.send(packet.packets());
         }
+    }
+
+    fn ask(
+        &self,
+        packet: &EncodedPacket,
+        id: u64,
+        volatile: bool,
+        collector: &Arc<dyn AckCollector>,
+    ) {
+        if let Err(silence) = self.try_ask(packet, id, volatile, Waiting::Many(collector.clone())) {
+            collector.handle_silence(self.id, silence);
+        }
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends an event that is to be answered under `id`.
+    fn try_ask(
+        &self,
+        packet: &EncodedPacket,
+        id: u64,
+        volatile: bool,
+        waiting: Waiting,
+    ) -> Result<(), Silence> {
+        {
+            let mut state = self.state();
+            if is_over(state.standing) {
+                return Err(Silence::Disconnected);
+            }
+            let limit = self.namespace.core().options.max_pending_acks;
+            if state.acks.len() >= limit {
+                return Err(Silence::TooManyPending(limit));
+            }
+            // Before it is sent, so that no answer can come too early.
+            state.acks.insert(id, waiting);
+        }
+        if !volatile {
+            self.client.session.send(packet.packets());
+        } else if !self.client.session.send_volatile(packet.packets()) {
+            // Unless the socket has gone in the meantime, which told those who wait.
+            let forgotten = self.state().acks.remove(id);
+            return forgotten.map_or(Ok(()), |_| Err(Silence::Dropped));
+        }
+        Ok(())
     }
 }
 

@@ -1,18 +1,16 @@
 //! What waits for a transport.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::Outgoing;
+use crate::Fifo;
 
 /// Packets in the order in which they leave, with a bound on their bytes. A ping has a lane of its
 /// own that data cannot block.
 #[derive(Debug)]
 pub(super) struct Outbox {
     ping: bool,
-    packets: VecDeque<Outgoing>,
+    packets: Fifo<Outgoing>,
     /// Bytes of `packets`.
     queued_bytes: usize,
     /// Bytes that a transport's driver has taken and could not write yet.
@@ -30,7 +28,7 @@ impl Outbox {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             ping: false,
-            packets: VecDeque::new(),
+            packets: Fifo::new(),
             queued_bytes: 0,
             unwritten_bytes: 0,
             held_bytes: 0,
@@ -89,10 +87,7 @@ impl Outbox {
     fn drain(&mut self) -> impl Iterator<Item = Outgoing> {
         self.queued_bytes = 0;
         let ping = self.hand_over_ping();
-        // The room for a burst is not kept for ever.
-        let burst = (self.packets.capacity() > 16).then(|| std::mem::take(&mut self.packets));
-        let few = burst.is_none().then(|| self.packets.drain(..));
-        ping.into_iter().chain(burst.into_iter().flatten()).chain(few.into_iter().flatten())
+        ping.into_iter().chain(std::mem::take(&mut self.packets))
     }
 
     /// The driver still holds so many bytes of what it has taken.
@@ -115,7 +110,7 @@ impl Outbox {
 
     pub(super) fn clear(&mut self) {
         self.ping = false;
-        self.packets = VecDeque::new();
+        self.packets = Fifo::new();
         self.queued_bytes = 0;
         self.unwritten_bytes = 0;
         self.held_bytes = 0;

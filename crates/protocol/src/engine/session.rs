@@ -2,7 +2,6 @@
 //! on the wire, and when, is in `docs/protocol/engine-io.md`.
 
 use std::{
-    collections::VecDeque,
     fmt,
     time::{Duration, Instant},
 };
@@ -15,6 +14,7 @@ use super::{
     outbox::Outbox,
     payload,
 };
+use crate::Fifo;
 
 /// How sessions behave; one for all sessions of a server.
 #[derive(Clone, Debug)]
@@ -182,7 +182,7 @@ pub struct Session {
     /// What is left of a POST's body. It is decoded packet by packet as the application takes
     /// events, so that what it answers to one packet is sent before the next one does harm.
     body: Option<(RequestId, Bytes)>,
-    events: VecDeque<Event>,
+    events: Fifo<Event>,
     /// Answers that are decided and not yet fetched.
     answers: Vec<(RequestId, Response)>,
 }
@@ -262,7 +262,7 @@ impl Session {
             heartbeat: Heartbeat::new(now, config.ping_interval),
             outbox: Outbox::new(now),
             body: None,
-            events: VecDeque::new(),
+            events: Fifo::new(),
             answers: Vec::new(),
         }
     }
@@ -369,11 +369,7 @@ impl Session {
     /// The next thing to tell the application.
     pub fn poll_event(&mut self, now: Instant, config: &Config) -> Option<Event> {
         while self.events.is_empty() && self.decode_packet(now, config) {}
-        let event = self.events.pop_front();
-        if self.events.is_empty() && self.events.capacity() > 16 {
-            self.events = VecDeque::new();
-        }
-        event
+        self.events.pop_front()
     }
 
     /// Whether [`poll_event`](Self::poll_event) may have something.
@@ -481,7 +477,7 @@ impl Session {
                 });
                 [stall, candidate].into_iter().flatten().chain([beat]).min()
             }
-            Phase::WebSocket(_) => stall.into_iter().chain([beat]).min(),
+            Phase::WebSocket(_) => Some(stall.map_or(beat, |stall| stall.min(beat))),
             Phase::Closing { until, .. } => Some(*until),
             Phase::Closed(_) => None,
         }

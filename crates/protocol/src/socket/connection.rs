@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytestring::ByteString;
 
-use super::{Ack, DecodeError, Decoder, Event, Limits, Packet, Text};
+use super::{Ack, DecodeError, Decoder, Event, Limits, Packet};
 use crate::engine::Message;
 
 /// A socket as the connection sees it: its place in one namespace.
@@ -39,9 +39,9 @@ pub enum Action<S> {
     /// The client wants to join a namespace. Answer with [`Connection::insert`] if it exists.
     Connect {
         /// Its name.
-        namespace: Text,
+        namespace: ByteString,
         /// A JSON object.
-        auth: Option<Bytes>,
+        auth: Option<ByteString>,
     },
     /// An event for this socket.
     Event(S, Event),
@@ -232,6 +232,7 @@ fn has_joined<S: Member>(member: &S) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use std::{cell::Cell, rc::Rc};
 
     #[derive(Clone, Debug)]

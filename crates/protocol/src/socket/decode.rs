@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::{
-    Ack, Event, Packet, Payload, Text, is_reserved,
-    json::{self, JsonError, Scanner},
+    Ack, Event, Packet, Payload, is_reserved,
+    json::{self, JsonError},
     placeholder,
 };
 
@@ -108,7 +109,7 @@ impl Decoder {
     }
 
     /// The namespace of the packet whose attachments are on the way.
-    pub(super) fn partial_namespace(&self) -> Option<&Text> {
+    pub(super) fn partial_namespace(&self) -> Option<&ByteString> {
         self.partial.as_ref().map(|partial| match &partial.packet {
             Packet::Event(Event { namespace, .. }) | Packet::Ack(Ack { namespace, .. }) => {
                 namespace
@@ -124,6 +125,7 @@ impl Decoder {
         }
         let announces = matches!(text.first(), Some(b'5' | b'6'));
         let text = if announces { Bytes::copy_from_slice(&text) } else { text };
+        let text = ByteString::try_from(text).map_err(|_| DecodeError::InvalidPayload)?;
         let (packet, attachments) = decode(text, &self.limits)?;
         if attachments == 0 {
             return Ok(Some(packet));
@@ -150,80 +152,73 @@ impl Decoder {
         if partial.missing > 0 {
             return Ok(None);
         }
-        placeholder::check(&payload.json, payload.attachments.len())?;
+        placeholder::check(payload.json(), payload.attachments.len())?;
         Ok(self.partial.take().map(|partial| partial.packet))
     }
 }
 
 /// Decodes `<type>[<attachments>-][<namespace>,][<id>][<JSON>]`; also how many attachments follow.
-fn decode(text: Bytes, limits: &Limits) -> Result<(Packet, usize), DecodeError> {
-    let kind = match text.first() {
+fn decode(text: ByteString, limits: &Limits) -> Result<(Packet, usize), DecodeError> {
+    let kind = match text.as_bytes().first() {
         Some(kind @ b'0'..=b'6') => *kind,
-        _ => {
-            let first = String::from_utf8_lossy(&text).chars().next();
-            return Err(DecodeError::UnknownType(first.unwrap_or('\0')));
-        }
+        _ => return Err(DecodeError::UnknownType(text.chars().next().unwrap_or('\0'))),
     };
-    let mut rest = text.slice(1..);
+    let mut rest = &text[1..];
     let attachments = match kind {
         b'5' | b'6' => take_attachment_count(&mut rest, limits)?,
         _ => 0,
     };
-    let namespace = take_namespace(&mut rest);
+    let namespace = take_namespace(&text, &mut rest);
     // An id that is too large for a number can be no answer to us, and cannot be answered.
     let id = match take_number(&mut rest) {
         Some(Err(())) if matches!(kind, b'3' | b'6') => None,
         id => id.transpose().map_err(|()| DecodeError::InvalidPayload)?,
     };
+    let rest = text.slice_ref(rest);
 
     let packet = match kind {
         b'0' => {
             if !rest.is_empty() {
                 expect_object(&rest, limits)?;
             }
-            Packet::Connect { namespace, payload: (!rest.is_empty()).then_some(rest) }
+            let payload = (!rest.is_empty()).then_some(rest);
+            Packet::Connect { namespace, payload }
         }
         b'1' if rest.is_empty() => Packet::Disconnect { namespace },
         b'1' => return Err(DecodeError::InvalidPayload),
         b'2' | b'5' => {
-            let name = event_name(&rest, limits)?;
-            let payload = Payload { json: rest, attachments: Vec::with_capacity(attachments) };
+            let payload = decode_array(rest, attachments, limits)?;
+            let name = event_name(&payload)?;
             Packet::Event(Event { namespace, id, name, payload })
         }
         b'3' | b'6' => {
-            if rest.is_empty() {
-                rest = Bytes::from_static(b"[]");
-            } else if rest[0] != b'[' {
-                return Err(DecodeError::InvalidPayload);
-            }
-            json::validate(&rest, limits.max_depth)?;
-            let payload = Payload { json: rest, attachments: Vec::with_capacity(attachments) };
+            let array = if rest.is_empty() { ByteString::from_static("[]") } else { rest };
+            let payload = decode_array(array, attachments, limits)?;
             Packet::Ack(Ack { namespace, id, payload })
         }
         _ => {
-            if !matches!(rest.first(), Some(b'{' | b'"')) {
+            if !rest.starts_with(['{', '"']) {
                 return Err(DecodeError::InvalidPayload);
             }
-            json::validate(&rest, limits.max_depth)?;
+            json::validate(rest.as_bytes(), limits.max_depth)?;
             Packet::ConnectError { namespace, payload: rest }
         }
     };
     Ok((packet, attachments))
 }
 
-/// Takes the decimal digits in front; `None` if there are none or too many for a number.
-fn take_number(rest: &mut Bytes) -> Option<Result<u64, ()>> {
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let text = rest.split_to(digits);
-    (digits > 0).then(|| std::str::from_utf8(&text).ok().and_then(|n| n.parse().ok()).ok_or(()))
+/// Takes the decimal digits in front; `None` if there are none, an error if there are too many for
+/// a number.
+fn take_number(rest: &mut &str) -> Option<Result<u64, ()>> {
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (text, after) = rest.split_at(digits);
+    *rest = after;
+    (digits > 0).then(|| text.parse().map_err(|_| ()))
 }
 
-fn take_attachment_count(rest: &mut Bytes, limits: &Limits) -> Result<usize, DecodeError> {
+fn take_attachment_count(rest: &mut &str, limits: &Limits) -> Result<usize, DecodeError> {
     let number = take_number(rest).ok_or(DecodeError::IllegalAttachmentCount)?;
-    if rest.first() != Some(&b'-') {
-        return Err(DecodeError::IllegalAttachmentCount);
-    }
-    *rest = rest.slice(1..);
+    *rest = rest.strip_prefix('-').ok_or(DecodeError::IllegalAttachmentCount)?;
     match number {
         Ok(0) => Err(DecodeError::IllegalAttachmentCount),
         Ok(count) if count <= limits.max_attachments as u64 => Ok(count as usize),
@@ -232,47 +227,45 @@ fn take_attachment_count(rest: &mut Bytes, limits: &Limits) -> Result<usize, Dec
 }
 
 /// The namespace runs from its `/` to the first comma, or to the end.
-fn take_namespace(rest: &mut Bytes) -> Text {
-    if rest.first() != Some(&b'/') {
-        return Text::from_static("/");
+fn take_namespace(text: &ByteString, rest: &mut &str) -> ByteString {
+    if !rest.starts_with('/') {
+        return ByteString::from_static("/");
     }
-    let end = rest.iter().position(|&byte| byte == b',').unwrap_or(rest.len());
-    let namespace = rest.split_to(end);
-    *rest = rest.slice(rest.len().min(1)..);
-    Text::from_bytes(namespace)
+    let (namespace, after) = rest.split_once(',').unwrap_or((rest, ""));
+    *rest = after;
+    text.slice_ref(namespace)
 }
 
-fn expect_object(payload: &[u8], limits: &Limits) -> Result<(), DecodeError> {
-    if payload.first() != Some(&b'{') {
+fn expect_object(payload: &str, limits: &Limits) -> Result<(), DecodeError> {
+    if !payload.starts_with('{') {
         return Err(DecodeError::InvalidPayload);
     }
-    Ok(json::validate(payload, limits.max_depth)?)
+    Ok(json::validate(payload.as_bytes(), limits.max_depth)?)
 }
 
-/// Validates an event's array and cuts its name out.
-fn event_name(payload: &Bytes, limits: &Limits) -> Result<Text, DecodeError> {
-    if payload.first() != Some(&b'[') {
+fn decode_array(
+    json: ByteString,
+    attachments: usize,
+    limits: &Limits,
+) -> Result<Payload, DecodeError> {
+    if !json.starts_with('[') {
         return Err(DecodeError::InvalidPayload);
     }
-    let mut scanner = Scanner::new(payload, limits.max_depth);
-    scanner.expect(b'[')?;
-    let first = scanner.peek();
-    let start = scanner.position();
-    scanner.value(1)?;
-    let name = payload.slice(start..scanner.position());
-    while scanner.take(b',') {
-        scanner.value(1)?;
-    }
-    scanner.expect(b']')?;
-    scanner.end()?;
+    Ok(Payload::checked(json, Vec::with_capacity(attachments), limits.max_depth)?)
+}
 
-    let name = match first {
-        Some(b'"') if name.contains(&b'\\') => {
-            let unescaped = serde_json::from_slice::<String>(&name);
-            Text::from(unescaped.map_err(|_| DecodeError::InvalidPayload)?)
+/// Cuts an event's name out of its array.
+fn event_name(payload: &Payload) -> Result<ByteString, DecodeError> {
+    let json = payload.json();
+    let name = payload.elements().next().ok_or(DecodeError::InvalidPayload)?;
+    let name = &json[name];
+    let name = match name.as_bytes()[0] {
+        b'"' if name.contains('\\') => {
+            let unescaped = serde_json::from_str::<String>(name);
+            unescaped.map_err(|_| DecodeError::InvalidPayload)?.into()
         }
-        Some(b'"') => Text::from_bytes(name.slice(1..name.len() - 1)),
-        Some(b'-' | b'0'..=b'9') => Text::from_bytes(name),
+        b'"' => json.slice_ref(&name[1..name.len() - 1]),
+        b'-' | b'0'..=b'9' => json.slice_ref(name),
         _ => return Err(DecodeError::InvalidPayload),
     };
     if is_reserved(&name) { Err(DecodeError::InvalidPayload) } else { Ok(name) }
@@ -289,20 +282,20 @@ mod tests {
 
     fn event(namespace: &'static str, id: Option<u64>, name: &'static str, json: &str) -> Packet {
         Packet::Event(Event {
-            namespace: Text::from_static(namespace),
+            namespace: ByteString::from_static(namespace),
             id,
-            name: Text::from_static(name),
-            payload: Payload { json: Bytes::from(json.to_owned()), attachments: vec![] },
+            name: ByteString::from_static(name),
+            payload: Payload::new(json, vec![]),
         })
     }
 
     #[test]
     fn text_packets_decode() {
-        let root = || Text::from_static("/");
-        let admin = || Text::from_static("/admin");
-        let json = |text: &'static str| Bytes::from_static(text.as_bytes());
+        let root = || ByteString::from_static("/");
+        let admin = || ByteString::from_static("/admin");
+        let json = ByteString::from_static;
         let ack = |namespace, id, text| {
-            let payload = Payload { json: json(text), attachments: vec![] };
+            let payload = Payload::new(text, vec![]);
             Packet::Ack(Ack { namespace, id, payload })
         };
         let vectors = [
@@ -390,10 +383,10 @@ mod tests {
         assert_eq!(decoder.decode_binary(Bytes::from_static(&[1])), Ok(None));
         let attachments = vec![Bytes::from_static(&[1]), Bytes::new()];
         let expected = Packet::Event(Event {
-            namespace: Text::from_static("/admin"),
+            namespace: ByteString::from_static("/admin"),
             id: Some(7),
-            name: Text::from_static("b"),
-            payload: Payload { json: Bytes::from_static(json.as_bytes()), attachments },
+            name: ByteString::from_static("b"),
+            payload: Payload::new(json, attachments),
         });
         assert_eq!(decoder.decode_binary(Bytes::new()), Ok(Some(expected)));
         assert!(!decoder.is_reassembling());

@@ -1,6 +1,6 @@
 //! From packets to Engine.IO messages.
 
-use std::io::Write as _;
+use std::{cell::Cell, io::Write as _};
 
 use bytes::Bytes;
 
@@ -23,6 +23,11 @@ impl EncodedPacket {
     pub fn packets(&self) -> impl Iterator<Item = Outgoing> {
         let attachments = self.attachments.iter().cloned().map(Outgoing::binary);
         std::iter::once(self.head.clone()).chain(attachments)
+    }
+
+    /// The same for the only recipient: nothing is counted and nothing shared.
+    pub fn into_packets(self) -> impl Iterator<Item = Outgoing> {
+        std::iter::once(self.head).chain(self.attachments.into_iter().map(Outgoing::binary))
     }
 
     /// The bytes of all its parts.
@@ -55,6 +60,15 @@ pub struct PacketBuilder {
     has_name: bool,
 }
 
+thread_local! {
+    /// Where packets are written before it is known how long they become; a packet itself takes as
+    /// much memory as it is long.
+    static DRAFT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The largest draft whose memory is kept for the next one.
+const MAX_DRAFT: usize = 64 << 10;
+
 /// `4` for an Engine.IO message, then the type without and with attachments.
 const EVENT: [u8; 2] = *b"25";
 const ACK: [u8; 2] = *b"36";
@@ -62,12 +76,13 @@ const ACK: [u8; 2] = *b"36";
 impl PacketBuilder {
     /// An event with its name; `id` asks for an acknowledgement.
     pub fn event(namespace: &str, id: Option<u64>, name: &str) -> Self {
-        let mut text = head(EVENT[0], namespace, 32 + name.len());
+        let mut text = DRAFT.take();
+        write_head(&mut text, EVENT[0], namespace);
         if let Some(id) = id {
             write_number(&mut text, id);
         }
         text.push(b'[');
-        serde_json::to_writer(&mut text, name).expect("a string is JSON");
+        write_string(&mut text, name);
         // The comma after the name is there from the start, and is taken back if nothing follows.
         text.push(b',');
         Self { start: text.len(), text, has_name: true }
@@ -75,7 +90,8 @@ impl PacketBuilder {
 
     /// The answer to the event that came with this id.
     pub fn ack(namespace: &str, id: u64) -> Self {
-        let mut text = head(ACK[0], namespace, 32);
+        let mut text = DRAFT.take();
+        write_head(&mut text, ACK[0], namespace);
         write_number(&mut text, id);
         text.push(b'[');
         Self { start: text.len(), text, has_name: false }
@@ -99,7 +115,15 @@ impl PacketBuilder {
             announced.push(b'-');
             self.text.splice(1..2, announced);
         }
-        EncodedPacket { head: Outgoing::text(self.text), attachments }
+        let head = if self.text.capacity() > MAX_DRAFT {
+            Outgoing::text(self.text)
+        } else {
+            let text = Bytes::copy_from_slice(&self.text);
+            self.text.clear();
+            DRAFT.set(self.text);
+            Outgoing::text(text)
+        };
+        EncodedPacket { head, attachments }
     }
 }
 
@@ -122,7 +146,7 @@ pub fn connect(namespace: &str, sid: &Sid) -> EncodedPacket {
 pub fn connect_error(namespace: &str, message: &str, data: Option<&str>) -> EncodedPacket {
     let mut text = head(b'4', namespace, 32 + message.len());
     text.extend_from_slice(br#"{"message":"#);
-    serde_json::to_writer(&mut text, message).expect("a string is JSON");
+    write_string(&mut text, message);
     if let Some(data) = data {
         text.extend_from_slice(br#","data":"#);
         text.extend_from_slice(data.as_bytes());
@@ -139,12 +163,20 @@ pub fn disconnect(namespace: &str) -> EncodedPacket {
 /// `4`, the type, and the namespace unless it is `/`.
 fn head(kind: u8, namespace: &str, more: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(3 + namespace.len() + more);
+    write_head(&mut text, kind, namespace);
+    text
+}
+
+fn write_head(text: &mut Vec<u8>, kind: u8, namespace: &str) {
     text.extend_from_slice(&[b'4', kind]);
     if namespace != "/" {
         text.extend_from_slice(namespace.as_bytes());
         text.push(b',');
     }
-    text
+}
+
+fn write_string(text: &mut Vec<u8>, string: &str) {
+    serde_json::to_writer(text, string).expect("a string is JSON");
 }
 
 fn write_number(text: &mut Vec<u8>, number: u64) {

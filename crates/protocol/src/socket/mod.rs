@@ -6,11 +6,10 @@
 mod connection;
 mod decode;
 mod encode;
-mod json;
+pub mod json;
 mod packet;
 mod payload;
 mod placeholder;
-mod text;
 
 pub use connection::{Action, Connection, Member, Standing, Violation};
 pub use decode::{DecodeError, Decoder, Limits};
@@ -19,7 +18,6 @@ pub use encode::{
 };
 pub use packet::{Ack, Event, Packet};
 pub use payload::Payload;
-pub use text::Text;
 
 /// Names of events that applications may neither emit nor receive: they mean something to the
 /// libraries themselves.

@@ -1,8 +1,8 @@
 //! Socket.IO packets as they come in.
 
-use bytes::Bytes;
+use bytestring::ByteString;
 
-use super::{Payload, Text};
+use super::Payload;
 
 /// A packet, complete with its attachments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,14 +10,14 @@ pub enum Packet {
     /// `0/admin,{"token":"123"}`: a client wants to join a namespace, or a server says yes.
     Connect {
         /// The namespace.
-        namespace: Text,
+        namespace: ByteString,
         /// A JSON object, if there is one: the client's auth, or the server's `{"sid":…}`.
-        payload: Option<Bytes>,
+        payload: Option<ByteString>,
     },
     /// `1/admin,`: the sender leaves the namespace.
     Disconnect {
         /// The namespace.
-        namespace: Text,
+        namespace: ByteString,
     },
     /// `2["hello",1]`, or `51-[…]` with an attachment.
     Event(Event),
@@ -26,9 +26,9 @@ pub enum Packet {
     /// `4/admin,{"message":"Not authorized"}`: a server says no.
     ConnectError {
         /// The namespace.
-        namespace: Text,
+        namespace: ByteString,
         /// A JSON object with a `message` and perhaps `data`, or a string.
-        payload: Bytes,
+        payload: ByteString,
     },
 }
 
@@ -36,11 +36,11 @@ pub enum Packet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The namespace.
-    pub namespace: Text,
+    pub namespace: ByteString,
     /// The number under which an acknowledgement is expected, if one is.
     pub id: Option<u64>,
     /// The event's name: the first item of the payload. A number counts as its text.
-    pub name: Text,
+    pub name: ByteString,
     /// The whole array, name included.
     pub payload: Payload,
 }
@@ -49,7 +49,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ack {
     /// The namespace.
-    pub namespace: Text,
+    pub namespace: ByteString,
     /// The number that the event carried. One without a number answers nothing.
     pub id: Option<u64>,
     /// The array of arguments.

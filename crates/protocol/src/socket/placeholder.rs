@@ -2,11 +2,20 @@
 
 use serde_json::Value;
 
-use super::DecodeError;
+use super::{DecodeError, json};
 
 /// Checks that every placeholder of a payload names one of `attachments` attachments.
-pub(super) fn check(json: &[u8], attachments: usize) -> Result<(), DecodeError> {
-    let value = serde_json::from_slice(json).map_err(|_| DecodeError::InvalidPayload)?;
+pub(super) fn check(json: &str, attachments: usize) -> Result<(), DecodeError> {
+    let mut found = 0;
+    if !json::placeholders(json).inspect(|_| found += 1).all(|(_, num)| num < attachments) {
+        return Err(DecodeError::IllegalPlaceholder);
+    }
+    // As long as each mark belongs to an object of the usual form, there is no need to build the
+    // values to see what it marks. An escape might spell it in another way.
+    if !json.contains('\\') && found == json.matches(r#""_placeholder""#).count() {
+        return Ok(());
+    }
+    let value = serde_json::from_str(json).map_err(|_| DecodeError::InvalidPayload)?;
     check_value(&value, attachments)
 }
 
@@ -39,9 +48,15 @@ mod tests {
             ),
             (r#"["e",{"_placeholder":false,"num":9}]"#, Ok(())),
             (r#"["{\"_placeholder\":true,"]"#, Ok(())),
+            (r#"["e",{"\u005fplaceholder":true,"num":1}]"#, Err(DecodeError::IllegalPlaceholder)),
+            (
+                r#"["e",{"_placeholder":true,"num":1,"more":0}]"#,
+                Err(DecodeError::IllegalPlaceholder),
+            ),
+            (r#"["_placeholder",{"_placeholder":true,"num":0}]"#, Ok(())),
         ];
         for (json, verdict) in table {
-            assert_eq!(check(json.as_bytes(), 1), verdict, "{json}");
+            assert_eq!(check(json, 1), verdict, "{json}");
         }
     }
 }

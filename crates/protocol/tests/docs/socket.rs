@@ -13,15 +13,11 @@ use sockeye_protocol::{
 
 use crate::{Direction, Line, hex, unhex};
 
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("a payload is UTF-8")
-}
-
 fn describe_payload(payload: &Payload) -> String {
     let attachments: Vec<_> = payload.attachments.iter().map(|bytes| hex(bytes)).collect();
     match attachments.is_empty() {
-        true => text(&payload.json).to_owned(),
-        false => format!("{} with {}", text(&payload.json), attachments.join(" and ")),
+        true => payload.json().to_string(),
+        false => format!("{} with {}", payload.json(), attachments.join(" and ")),
     }
 }
 
@@ -35,7 +31,7 @@ fn describe(decoded: &Result<Option<Packet>, DecodeError>) -> String {
     match packet {
         Packet::Connect { namespace, payload: None } => format!("connect to {namespace}"),
         Packet::Connect { namespace, payload: Some(payload) } => {
-            format!("connect to {namespace}, {}", text(payload))
+            format!("connect to {namespace}, {}", payload)
         }
         Packet::Disconnect { namespace } => format!("disconnect from {namespace}"),
         Packet::Event(Event { namespace, id, name, payload }) => {
@@ -47,7 +43,7 @@ fn describe(decoded: &Result<Option<Packet>, DecodeError>) -> String {
             format!("ack {id} in {namespace}, {}", describe_payload(payload))
         }
         Packet::ConnectError { namespace, payload } => {
-            format!("connect error in {namespace}, {}", text(payload))
+            format!("connect error in {namespace}, {}", payload)
         }
     }
 }
@@ -65,13 +61,13 @@ fn encode(packet: &Packet) -> EncodedPacket {
         data: Option<&'a RawValue>,
     }
     let arguments = |builder: &mut PacketBuilder, payload: &Payload, from: usize| {
-        let items: Vec<&RawValue> = serde_json::from_slice(&payload.json).expect("an array");
+        let items: Vec<&RawValue> = serde_json::from_str(payload.json()).expect("an array");
         let items: Vec<_> = items[from..].iter().map(|item| item.get()).collect();
         builder.json().extend_from_slice(items.join(",").as_bytes());
     };
     match packet {
         Packet::Connect { namespace, payload: Some(payload) } => {
-            let Connected { sid } = serde_json::from_slice(payload).expect("a server's connect");
+            let Connected { sid } = serde_json::from_str(payload).expect("a server's connect");
             connect(namespace, &sid.parse().expect("a sid"))
         }
         Packet::Connect { payload: None, .. } => panic!("a server's connect has a payload"),
@@ -87,7 +83,7 @@ fn encode(packet: &Packet) -> EncodedPacket {
             builder.finish(ack.payload.attachments.clone())
         }
         Packet::ConnectError { namespace, payload } => {
-            let Refused { message, data } = serde_json::from_slice(payload).expect("an object");
+            let Refused { message, data } = serde_json::from_str(payload).expect("an object");
             connect_error(namespace, message, data.map(RawValue::get))
         }
     }

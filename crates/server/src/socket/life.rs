@@ -2,8 +2,9 @@
 
 use std::{panic::AssertUnwindSafe, sync::atomic::Ordering, task::Waker};
 
+use bytestring::ByteString;
 use sockeye_event::{Ack, Event};
-use sockeye_protocol::socket::{self, EncodedPacket, Payload, Standing, Text};
+use sockeye_protocol::socket::{self, EncodedPacket, Payload, Standing};
 
 use super::{DISCONNECT, End, Greeting, Socket, State, is_over};
 use crate::{
@@ -52,18 +53,18 @@ impl Socket {
 
     /// `["connection",{…}]`: the auth as the one argument, if there is one.
     fn auth_payload(&self) -> Payload {
-        let mut json = b"[\"connection\"".to_vec();
+        let mut json = r#"["connection""#.to_owned();
         if let Some(auth) = &self.0.auth {
-            json.push(b',');
-            json.extend_from_slice(auth);
+            json.push(',');
+            json.push_str(auth);
         }
-        json.push(b']');
-        Payload { json: json.into(), attachments: Vec::new() }
+        json.push(']');
+        Payload::new(json, Vec::new())
     }
 
     fn accept(&self, auth: Payload) {
         let greeting = Incoming {
-            name: Text::from_static("connection"),
+            name: ByteString::from_static("connection"),
             payload: auth,
             id: None,
             kind: Kind::Connection,
@@ -176,7 +177,7 @@ impl Socket {
         let Some(id) = ack.id else { return };
         let waiting = self.state().acks.remove(id);
         if let Some(waiting) = waiting {
-            let _ = waiting.send(ack.payload);
+            waiting.handle_answer(self.id(), ack.payload);
         }
     }
 
@@ -243,7 +244,7 @@ impl Socket {
             (was_connected, is_greeted, std::mem::take(&mut state.acks))
         };
         // Those who wait for an acknowledgement are told, with no lock held.
-        drop(acks);
+        acks.fail(self.id());
         self.0.client.remove(self);
         self.core().overloads.note(reason);
         tracing::debug!(socket = %self.id(), %reason, was_connected, "socket disconnected");
@@ -258,9 +259,9 @@ impl Socket {
         let listeners =
             [self.0.namespace.listeners(DISCONNECT), self.state().listeners.get(DISCONNECT)];
         let json = format!(r#"["{DISCONNECT}","{reason}"]"#);
-        let payload = Payload { json: json.into(), attachments: Vec::new() };
+        let payload = Payload::new(json, Vec::new());
         let event = Event::new(DISCONNECT, &payload, Ack::none());
-        call_all(&context, &listeners, &Text::from_static(DISCONNECT), &event)
+        call_all(&context, &listeners, &ByteString::from_static(DISCONNECT), &event)
     }
 
     fn finish_farewell(&self) {

@@ -66,7 +66,7 @@ async fn an_answer_of_another_type_is_an_error() {
 #[tokio::test]
 async fn an_answer_that_does_not_come_times_out() {
     let (_io, mut client, socket) = pair(Server::builder()).await;
-    let answer = socket.emit_with_ack::<u8>("e", ()).timeout(millis(20)).await;
+    let answer = socket.timeout(millis(20)).emit_with_ack::<u8>("e", ()).await;
     assert_eq!(answer, Err(AckError::TimedOut));
     assert_eq!(socket.pending_acks(), 0, "the entry is freed");
     client.expect(r#"420["e"]"#).await;
@@ -90,7 +90,7 @@ async fn the_timeout_of_the_server_can_be_switched_off() {
 async fn a_late_answer_is_ignored() {
     let (io, mut client, socket) = pair(Server::builder()).await;
     io.on("e", || "still here");
-    let answer = socket.emit_with_ack::<u8>("e", ()).timeout(millis(1)).await;
+    let answer = socket.timeout(millis(1)).emit_with_ack::<u8>("e", ()).await;
     assert_eq!(answer, Err(AckError::TimedOut));
     client.expect(r#"420["e"]"#).await;
     client.send("430[1]").await;
@@ -132,8 +132,8 @@ async fn an_answer_from_a_socket_that_was_not_asked_is_ignored() {
 #[tokio::test]
 async fn a_disconnect_ends_all_waiting_at_once() {
     let (_io, mut client, socket) = pair(Server::builder()).await;
-    let one = socket.emit_with_ack::<u8>("e", ()).without_timeout();
-    let two = socket.emit_with_ack::<u8>("e", ()).without_timeout();
+    let one = socket.timeout(Duration::MAX).emit_with_ack::<u8>("e", ());
+    let two = socket.timeout(Duration::MAX).emit_with_ack::<u8>("e", ());
     client.send("41").await;
     assert_eq!(one.await, Err(AckError::Disconnected));
     assert_eq!(two.await, Err(AckError::Disconnected));

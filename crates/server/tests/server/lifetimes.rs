@@ -115,7 +115,8 @@ async fn a_task_that_waits_for_an_answer_ends_with_its_client() {
     io.on_connection(move |socket: Socket| {
         let tell = tell.clone();
         tokio::spawn(async move {
-            let answer = socket.emit_with_ack::<u8>("e", ()).without_timeout().await;
+            let answer =
+                socket.timeout(std::time::Duration::MAX).emit_with_ack::<u8>("e", ()).await;
             let _ = tell.send(answer);
         });
     });

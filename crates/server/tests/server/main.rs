@@ -1,6 +1,7 @@
 //! The public API against a real listener, driven by a client that knows only bytes.
 
 mod acks;
+mod broadcast_acks;
 mod client;
 mod closing;
 mod disconnects;

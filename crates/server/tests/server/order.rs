@@ -75,7 +75,8 @@ async fn all_handlers_of_an_event_start_before_one_is_waited_for() {
 async fn a_handler_that_waits_for_an_acknowledgement_gets_it() {
     let (io, addr) = serve(Server::builder()).await;
     io.on("ask", |socket: Socket| async move {
-        let answer: u8 = socket.emit_with_ack("question", ()).without_timeout().await.unwrap();
+        let answer: u8 =
+            socket.timeout(std::time::Duration::MAX).emit_with_ack("question", ()).await.unwrap();
         socket.emit("answer", answer);
     });
     io.on("after", |socket: Socket| socket.emit("after", ()));

@@ -41,7 +41,7 @@ async fn a_socket_joins_and_leaves_rooms() {
 }
 
 /// Three clients: `a` in room `a`, `ab` in `a` and `b`, `b` in `b`; and their sockets.
-async fn three() -> (Server, [Client; 3], [Socket; 3]) {
+pub(crate) async fn three() -> (Server, [Client; 3], [Socket; 3]) {
     let (io, addr) = serve(Server::builder()).await;
     let mut sockets = sockets(&io);
     let mut clients = vec![];

@@ -1,22 +1,37 @@
-//! Finding one's way in JSON text that is known to be valid, without decoding it.
-//!
-//! On text that is not valid these functions find nothing or too much, and never panic.
+//! Where things are in text that is known to be valid.
 
 use std::ops::Range;
 
-/// The elements of the array that `text` is, each without the white space around it.
+use super::{plain_end, skip_whitespace};
+
+/// The elements of the array that a text is, each without the white space around it.
 #[derive(Clone, Debug)]
-pub(crate) struct Elements<'a> {
+pub struct Elements<'a> {
     text: &'a [u8],
+    /// Where the first elements end, as far as that is known; 0 where it is not.
+    ends: &'a [u32],
     /// Where the next element, or the end of the array, is to be found.
     at: usize,
 }
 
 impl<'a> Elements<'a> {
-    pub(crate) fn new(text: &'a [u8]) -> Self {
+    /// The elements of `text`; none if it is no array.
+    pub fn new(text: &'a str) -> Self {
+        Self::with_ends(text, &[])
+    }
+
+    /// The same, where it is known already where the first elements end.
+    pub(in crate::socket) fn with_ends(text: &'a str, ends: &'a [u32]) -> Self {
+        let text = text.as_bytes();
         let open = skip_whitespace(text, 0);
         let at = if text.get(open) == Some(&b'[') { open + 1 } else { text.len() };
-        Self { text, at }
+        Self { text, ends, at }
+    }
+
+    fn known_end(&mut self) -> Option<usize> {
+        let (&end, rest) = self.ends.split_first()?;
+        self.ends = rest;
+        (end > 0).then_some(end as usize)
     }
 }
 
@@ -25,7 +40,7 @@ impl Iterator for Elements<'_> {
 
     fn next(&mut self) -> Option<Range<usize>> {
         let start = skip_whitespace(self.text, self.at);
-        let Some(end) = value_end(self.text, start) else {
+        let Some(end) = self.known_end().or_else(|| value_end(self.text, start)) else {
             self.at = self.text.len();
             return None;
         };
@@ -34,14 +49,17 @@ impl Iterator for Elements<'_> {
     }
 }
 
-/// The entries of the object that `text` is: where a key stands, quotes included, and its value.
-pub(crate) struct Entries<'a> {
+/// The entries of the object that a text is: where a key stands, quotes included, and its value.
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Entries<'a> {
-    pub(crate) fn new(text: &'a [u8]) -> Self {
+    /// The entries of `text`; none if it is no object.
+    pub fn new(text: &'a str) -> Self {
+        let text = text.as_bytes();
         let open = skip_whitespace(text, 0);
         let at = if text.get(open) == Some(&b'{') { open + 1 } else { text.len() };
         Self { text, at }
@@ -70,7 +88,8 @@ impl Iterator for Entries<'_> {
 /// A placeholder is an object of exactly two entries, `"_placeholder":true` and `"num":` a whole
 /// number. JavaScript writes them in this order; peers that keep objects in hash maps, as the Swift
 /// and Java clients do, write them in either.
-pub(crate) fn placeholders(text: &[u8]) -> impl Iterator<Item = (Range<usize>, usize)> {
+pub fn placeholders(text: &str) -> impl Iterator<Item = (Range<usize>, usize)> {
+    let text = text.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {
         while at < text.len() {
@@ -114,11 +133,6 @@ fn placeholder(text: &[u8], at: usize) -> Option<(usize, usize)> {
         }
     };
     Some((token(end, b"}")?, num))
-}
-
-fn skip_whitespace(text: &[u8], at: usize) -> usize {
-    let rest = text.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
 }
 
 /// Past the comma after a value, or where the closing bracket is.
@@ -168,6 +182,7 @@ fn string_end(text: &[u8], at: usize) -> Option<usize> {
     }
     let mut at = at + 1;
     loop {
+        at = plain_end(text, at);
         match text.get(at)? {
             b'"' => return Some(at + 1),
             b'\\' => at += 2,
@@ -184,7 +199,7 @@ mod tests {
     use super::*;
 
     fn elements(text: &str) -> Vec<&str> {
-        Elements::new(text.as_bytes()).map(|range| &text[range]).collect()
+        Elements::new(&text).map(|range| &text[range]).collect()
     }
 
     #[test]
@@ -208,7 +223,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_found_in_any_order_and_only_as_objects_of_two() {
-        let found = |text: &str| placeholders(text.as_bytes()).collect::<Vec<_>>();
+        let found = |text: &str| placeholders(&text).collect::<Vec<_>>();
         assert_eq!(found(r#"{"_placeholder":true,"num":3}"#), [(0..29, 3)]);
         assert_eq!(found(r#"{"num":3,"_placeholder":true}"#), [(0..29, 3)]);
         assert_eq!(found(r#" { "num" : 12 , "_placeholder" : true } "#), [(1..39, 12)]);
@@ -277,7 +292,7 @@ mod tests {
         fn objects_are_split(keys in prop::collection::vec("[a-z\\\\]{0,3}", 0..5), value in json_text()) {
             let entries: Vec<_> = keys.iter().map(|key| format!("{key:?} : {value}")).collect();
             let text = format!("{{ {} }}", entries.join(" , "));
-            let found: Vec<_> = Entries::new(text.as_bytes())
+            let found: Vec<_> = Entries::new(&text)
                 .map(|(key, value)| format!("{} : {}", &text[key], &text[value]))
                 .collect();
             prop_assert_eq!(found, entries);
@@ -285,9 +300,9 @@ mod tests {
 
         #[test]
         fn no_input_panics(text in "[\\[\\]{}\",:\\\\ a0]{0,40}") {
-            Elements::new(text.as_bytes()).count();
-            Entries::new(text.as_bytes()).count();
-            placeholders(text.as_bytes()).count();
+            Elements::new(&text).count();
+            Entries::new(&text).count();
+            placeholders(&text).count();
         }
     }
 }
