@@ -1,6 +1,6 @@
 //! What a socket needs to take up where it was: a secret of the server's, and how far it has heard.
 
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
 use crate::socket::Payload;
 
@@ -20,10 +20,10 @@ impl Recovery {
 
     /// An event came. Its last argument is its offset, if that is a string.
     pub(super) fn note(&mut self, payload: &Payload) {
-        let Ok(items) = serde_json::from_slice::<Vec<&RawValue>>(&payload.json) else { return };
-        // The first item is the name.
-        let last = items.get(1..).and_then(<[_]>::last);
-        let offset = last.and_then(|last| serde_json::from_str::<String>(last.get()).ok());
+        // The first element is the name.
+        let last = payload.elements().skip(1).last();
+        let offset =
+            last.and_then(|last| serde_json::from_str::<String>(&payload.json()[last]).ok());
         if let Some(offset) = offset {
             self.offset = Some(offset.into());
         }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     fn payload(json: &'static str) -> Payload {
-        Payload { json: json.into(), attachments: Vec::new() }
+        Payload::new(json, Vec::new())
     }
 
     #[test]

@@ -117,6 +117,7 @@ fn advice(status: u16, code: Option<u64>) -> Option<&'static str> {
         (_, Some(3)) => "a proxy on the way may not let WebSockets through",
         (_, Some(4)) => "the server refuses this origin, or these headers",
         (_, Some(5)) => "the server speaks another version of the protocol",
+        (301 | 302 | 307 | 308, _) => "use the address that it redirects to",
         (404, _) => "there is no Socket.IO server at this `path`",
         (401 | 407, _) => "the server, or a proxy, wants credentials in the headers",
         (413, _) => "what was sent is over the server's limit",

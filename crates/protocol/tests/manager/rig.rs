@@ -157,7 +157,7 @@ fn describe(output: &Output<&'static str>) -> Option<String> {
         }
         Output::Io(_, other) => format!("{other:?}"),
         Output::AuthWanted(socket, number) => format!("auth {number} wanted for {}", socket.0),
-        Output::Ack(waiter, Ok(payload)) => format!("{waiter}: {}", text(&payload.json)),
+        Output::Ack(waiter, Ok(payload)) => format!("{waiter}: {}", payload.json()),
         Output::Ack(waiter, Err(AckFailure::TimedOut)) => format!("{waiter}: timed out"),
         Output::Ack(waiter, Err(AckFailure::Disconnected)) => format!("{waiter}: disconnected"),
         Output::Ack(waiter, Err(failure)) => format!("{waiter}: {failure}"),
@@ -172,7 +172,7 @@ fn describe(output: &Output<&'static str>) -> Option<String> {
         Output::Disconnected { reason, will_reconnect, .. } => {
             format!("disconnected: {reason}{}", if *will_reconnect { "" } else { ", for good" })
         }
-        Output::Event { event, .. } => text(&event.payload.json),
+        Output::Event { event, .. } => event.payload.json().to_string(),
         Output::Opened(transport) => {
             assert_eq!(*transport, Transport::WebSocket);
             return None;

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -384,7 +385,7 @@ impl<W> Manager<W> {
     }
 
     /// The server has let a socket in.
-    fn handle_yes(&mut self, now: Instant, index: usize, payload: Option<Bytes>) {
+    fn handle_yes(&mut self, now: Instant, index: usize, payload: Option<ByteString>) {
         let socket = &mut self.sockets[index];
         if std::mem::take(&mut socket.owes_answer) {
             let packet = disconnect(&socket.namespace);
@@ -424,7 +425,7 @@ impl<W> Manager<W> {
     }
 
     /// The server does not let a socket in.
-    fn handle_no(&mut self, now: Instant, index: usize, payload: &Bytes) {
+    fn handle_no(&mut self, now: Instant, index: usize, payload: &str) {
         let socket = &mut self.sockets[index];
         if std::mem::take(&mut socket.owes_answer) {
             return;
@@ -457,8 +458,8 @@ impl<W> Manager<W> {
             Standing::Connected { .. } => self.deliver(index, event),
             Standing::Joining { early, .. } => {
                 let attachments = event.payload.attachments.iter().map(Bytes::len);
-                early.bytes += event.payload.json.len() + attachments.sum::<usize>();
-                early.events.push(event);
+                early.bytes += event.payload.json().len() + attachments.sum::<usize>();
+                early.events.push(Event { payload: event.payload.to_owned(), ..event });
                 if early.bytes > limit {
                     self.cut(now, DisconnectReason::EventBacklog);
                 }
@@ -498,17 +499,17 @@ fn is_sent_again(policy: Policy) -> bool {
 }
 
 /// Reads a server's no, which is an object or a mere string.
-fn refusal(payload: &[u8]) -> ConnectFailure {
-    if let Ok(message) = serde_json::from_slice::<String>(payload) {
+fn refusal(payload: &str) -> ConnectFailure {
+    if let Ok(message) = serde_json::from_str::<String>(payload) {
         return ConnectFailure::Refused { message, data: None };
     }
-    match serde_json::from_slice::<Refusal<'_>>(payload) {
+    match serde_json::from_str::<Refusal<'_>>(payload) {
         Ok(Refusal { message, data }) => {
             ConnectFailure::Refused { message, data: data.map(|data| data.get().to_owned()) }
         }
         Err(_) => {
-            let data = String::from_utf8_lossy(payload).into_owned();
-            ConnectFailure::Refused { message: "refused".to_owned(), data: Some(data) }
+            let message = "refused".to_owned();
+            ConnectFailure::Refused { message, data: Some(payload.to_owned()) }
         }
     }
 }
