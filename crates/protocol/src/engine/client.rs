@@ -453,13 +453,12 @@ impl ClientSession {
         if !is_success(status) {
             return self.fail(CloseReason::TransportError, Failure::refused(status, &body));
         }
-        let first = matches!(self.phase, Phase::OpeningPolling { .. }).then(|| body.clone());
+        if matches!(self.phase, Phase::OpeningPolling { .. }) && Failure::is_old_revision(&body) {
+            return self.fail(CloseReason::ParseError, Failure::OldRevision);
+        }
         for packet in payload::decode(body) {
             self.packet(now, packet);
             if self.is_finished() {
-                if let (Some(first), Some(Failure::NotEngineIo)) = (first, &self.failure) {
-                    self.failure = Some(Failure::of_first_packet(&first));
-                }
                 return;
             }
         }

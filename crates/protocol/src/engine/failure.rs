@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use serde_json::Value;
 
 /// What went wrong on a client's way to the server, or with what the server said. Its text
@@ -52,12 +51,11 @@ impl Failure {
         Self::Refused { status, code, message }
     }
 
-    /// What opened is no session of revision 4: says of which kind it is.
-    pub(super) fn of_first_packet(text: &Bytes) -> Self {
-        // Revision 3 counts characters in front: `96:0{"sid":…`.
-        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let is_old = (1..7).contains(&digits) && text[digits..].starts_with(b":0{");
-        if is_old { Self::OldRevision } else { Self::NotEngineIo }
+    /// Whether the answer to the first GET is one of revision 3, which counts the characters of its
+    /// packets in front of them: `96:0{"sid":…`.
+    pub(super) fn is_old_revision(body: &[u8]) -> bool {
+        let digits = body.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        (1..7).contains(&digits) && body[digits..].starts_with(b":0{")
     }
 }
 
@@ -157,10 +155,9 @@ mod tests {
 
     #[test]
     fn what_is_no_handshake_is_told_from_an_old_one() {
-        let old = Bytes::from_static(b"96:0{\"sid\":\"x\"}2:40");
-        assert_eq!(Failure::of_first_packet(&old), Failure::OldRevision);
-        for other in ["", "hello", "<html>", "96:", "12345678:0{"] {
-            assert_eq!(Failure::of_first_packet(&other.into()), Failure::NotEngineIo);
+        assert!(Failure::is_old_revision(b"118:0{\"sid\":\"x\"}2:40"));
+        for other in ["", "hello", "0{\"sid\":\"x\"}", "96:", "12345678:0{"] {
+            assert!(!Failure::is_old_revision(other.as_bytes()), "{other}");
         }
     }
 }

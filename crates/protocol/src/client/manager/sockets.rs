@@ -397,7 +397,7 @@ impl<W> Manager<W> {
         let Standing::Joining { early, .. } = &mut socket.standing else { return };
         let early = std::mem::take(early);
         let welcome: Welcome =
-            payload.and_then(|payload| serde_json::from_slice(&payload).ok()).unwrap_or_default();
+            payload.and_then(|payload| serde_json::from_str(&payload).ok()).unwrap_or_default();
         let Some(sid) = welcome.sid else {
             self.fail_connect(index, ConnectFailure::OldProtocol, false);
             return self.close_if_unused(now);
