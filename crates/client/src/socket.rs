@@ -271,6 +271,12 @@ impl Socket {
 
     // --- Emitting ---
 
+    /// This socket, and how its events are to be treated, yet to be said:
+    /// `socket.emitter().volatile().timeout(second)`.
+    pub fn emitter(&self) -> Emitter {
+        Emitter::new(self.clone())
+    }
+
     /// Emits an event: a tuple is several arguments, `()` none, anything else one.
     ///
     /// While the socket is not connected, the event waits for it, within `max_waiting_bytes`. Events
@@ -279,7 +285,7 @@ impl Socket {
     ///
     /// What is wrong with the event is logged; use [`try_emit`](Self::try_emit) to know it.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) {
-        Emitter::new(self.clone()).emit(event, args);
+        self.emitter().emit(event, args);
     }
 
     /// The same, for those who want to know.
@@ -287,7 +293,7 @@ impl Socket {
     /// # Errors
     /// The name is reserved, a value has no form on the wire, or too much waits already.
     pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        Emitter::new(self.clone()).try_emit(event, args)
+        self.emitter().try_emit(event, args)
     }
 
     /// Emits an event and waits for the server's answer:
@@ -297,31 +303,31 @@ impl Socket {
     /// [`timeout`](Self::timeout) says otherwise. The answer is its first argument, or for a tuple
     /// as many as it has.
     pub fn emit_with_ack<R: FromReply>(&self, event: &str, args: impl Serialize) -> AckFuture<R> {
-        Emitter::new(self.clone()).emit_with_ack(event, args)
+        self.emitter().emit_with_ack(event, args)
     }
 
     /// What is emitted through this is dropped if it cannot leave at once: while the socket is not
     /// connected, or what was emitted before has not left yet. It is never sent again.
     pub fn volatile(&self) -> Emitter {
-        Emitter::new(self.clone()).volatile()
+        self.emitter().volatile()
     }
 
     /// What is emitted through this is refused while the socket is not connected.
     pub fn only_connected(&self) -> Emitter {
-        Emitter::new(self.clone()).only_connected()
+        self.emitter().only_connected()
     }
 
     /// What is emitted through this is dropped if it has to wait longer for a connection. It is
     /// never sent again.
     pub fn expires_after(&self, time_to_live: Duration) -> Emitter {
-        Emitter::new(self.clone()).expires_after(time_to_live)
+        self.emitter().expires_after(time_to_live)
     }
 
     /// The answer to what is emitted through this is waited for so long, instead of the client's
     /// `ack_timeout`; with [`Duration::MAX`] until it comes or the connection is lost. With
     /// `retries`, each try waits so long.
     pub fn timeout(&self, timeout: Duration) -> Emitter {
-        Emitter::new(self.clone()).timeout(timeout)
+        self.emitter().timeout(timeout)
     }
 
     /// Hands an event to the manager; the id under which its answer is expected, if one is.
