@@ -80,6 +80,8 @@ function fullSocket(io, counters, socket) {
   socket.on("noack", () => {});
   socket.on("request", (...args) => {
     const [values] = splitAck(args);
+    // Version 3 knows no deadlines.
+    if (!socket.timeout) return socket.emit("request", ...values, (...reply) => socket.emit("reply", ...reply));
     socket.timeout(config.ackTimeout).emit("request", ...values, (error, ...reply) => {
       if (!error) socket.emit("reply", ...reply);
     });

@@ -142,7 +142,7 @@ fn full_events(namespace: &Namespace) {
         }
     });
     namespace.on("request-timeout", |socket: Socket, ms: u64| async move {
-        let reply = socket.emit_with_ack::<()>("silent", ()).timeout(Duration::from_millis(ms));
+        let reply = socket.timeout(Duration::from_millis(ms)).emit_with_ack::<()>("silent", ());
         let timed_out = reply.await == Err(AckError::TimedOut);
         socket.emit("request-timeout", timed_out);
     });

@@ -103,7 +103,9 @@ impl Target {
 
     /// Path and query of a request: `/socket.io/?EIO=4&transport=polling&t=…&sid=…`.
     pub(super) fn path_and_query(&self, transport: Transport, sid: Option<&str>) -> String {
-        let mut query = Serializer::new(format!("{}?", self.options.path));
+        let start = format!("{}?", self.options.path);
+        let position = start.len();
+        let mut query = Serializer::for_suffix(start, position);
         query.append_pair("EIO", "4").append_pair("transport", transport.name());
         let reserved = ["EIO", "transport", "sid"];
         for (name, value) in &self.options.query {
@@ -172,6 +174,50 @@ mod tests {
     fn a_port_that_goes_without_saying_is_not_said() {
         let parts = parse_url("https://example.com:443").unwrap();
         assert_eq!((&*parts.authority, parts.port, parts.secure), ("example.com", 443, true));
+    }
+
+    #[test]
+    fn a_request_carries_what_the_protocol_and_the_user_want() {
+        let options = TargetOptions {
+            path: "/socket.io/".to_owned(),
+            query: vec![("a b".into(), "&é".into()), ("EIO".into(), "9".into())],
+            headers: HeaderMap::new(),
+            keep_cookies: true,
+            timestamp_param: None,
+            timestamp_websockets: true,
+            max_message_bytes: 1,
+            request_timeout: Duration::ZERO,
+            #[cfg(feature = "tls")]
+            tls: crate::Tls::default(),
+        };
+        let mut target = Target::new(parse_url("http://x").unwrap(), options);
+        let expected = "/socket.io/?EIO=4&transport=polling&a+b=%26%C3%A9&sid=s%2F";
+        assert_eq!(target.path_and_query(Transport::Polling, Some("s/")), expected);
+        target.options.timestamp_param = Some("t".to_owned());
+        let stamped = |transport| target.path_and_query(transport, None);
+        assert_ne!(stamped(Transport::WebSocket), stamped(Transport::WebSocket));
+        assert!(stamped(Transport::Polling).contains("&t="));
+    }
+
+    #[test]
+    fn cookies_go_along_with_those_of_the_user() {
+        let options = TargetOptions {
+            path: "/".to_owned(),
+            query: Vec::new(),
+            headers: [(COOKIE, HeaderValue::from_static("own=1"))].into_iter().collect(),
+            keep_cookies: true,
+            timestamp_param: None,
+            timestamp_websockets: false,
+            max_message_bytes: 1,
+            request_timeout: Duration::ZERO,
+            #[cfg(feature = "tls")]
+            tls: crate::Tls::default(),
+        };
+        let target = Target::new(parse_url("http://x").unwrap(), options);
+        let mut answer = HeaderMap::new();
+        answer.insert(http::header::SET_COOKIE, HeaderValue::from_static("lb=2; Path=/"));
+        target.keep_cookies(&answer);
+        assert_eq!(target.headers()[COOKIE], "own=1; lb=2");
     }
 
     #[test]

@@ -762,6 +762,9 @@ impl Watchdog {
 /// the network busy, and little enough that a ping's answer does not wait long behind it.
 const WRITE_AHEAD_BYTES: usize = 64 * 1024;
 
+/// How many packets a POST holds at most. python-engineio refuses bodies of more.
+const MAX_PACKETS: usize = 16;
+
 /// What a server or a configuration says may be more than the clock can hold.
 pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -810,7 +813,7 @@ impl Queue {
     fn take_body(&mut self, max_bytes: usize) -> Option<Bytes> {
         let mut packets = vec![self.pop_any()?];
         let mut size = payload::encoded_len(&packets[0]);
-        while let Some(packet) = self.packets.front() {
+        while let Some(packet) = self.packets.front().filter(|_| packets.len() < MAX_PACKETS) {
             size = size.saturating_add(1 + payload::encoded_len(packet));
             if size > max_bytes {
                 break;
