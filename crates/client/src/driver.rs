@@ -8,9 +8,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     ConnectError, ManagerEvent, Socket,
     ack::Waiter,
-    context::Context,
     engine::Io,
-    shared::{Incoming, Shared, lock, now},
+    shared::{Incoming, Own, Shared, lock, now},
 };
 
 /// How long what is still being written at the end may take.
@@ -84,14 +83,12 @@ fn tell(shared: &Arc<Shared>, output: Output<Waiter>) {
             if !will_retry {
                 socket.state().conclude_connecting(&Err(error.clone()));
             }
-            let context = Context { socket, reason: None, error: Some(error) };
-            handle_now(context, "connect_error");
+            socket.handle_at_once(Own::ConnectError(error));
         }
         Output::Disconnected { socket, reason, will_reconnect } => {
             let socket = Socket::new(shared.clone(), shared.socket(socket));
             tracing::debug!(namespace = socket.namespace(), %reason, will_reconnect, "disconnected");
-            let context = Context { socket, reason: Some(reason.into()), error: None };
-            handle_now(context, "disconnect");
+            socket.handle_at_once(Own::Disconnect(reason.into()));
         }
         Output::Event { socket, connection, event } => {
             let socket = Socket::new(shared.clone(), shared.socket(socket));
@@ -127,9 +124,4 @@ fn handle_event(socket: &Socket, connection: u32, event: sockeye_protocol::socke
         let reason = DisconnectReason::EventBacklog;
         socket.shared().command(|manager, now| manager.cut(now, reason));
     }
-}
-
-/// Calls the handlers of what does not wait for those before it.
-fn handle_now(context: Context, name: &'static str) {
-    tokio::spawn(async move { context.socket.clone().handle_own(context, name).await });
 }

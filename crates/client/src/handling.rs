@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
-    task::Poll,
+    task::{Poll, Waker},
 };
 
 use sockeye_event::{Ack, Call, Event, HandlerError, HandlerFuture};
@@ -13,14 +13,49 @@ use crate::{EventErrorKind, context::Context, listener::Listener};
 type Panic = Box<dyn Any + Send>;
 type Outcome = Result<Result<(), HandlerError>, Panic>;
 
-/// Calls all handlers of an event and waits until they are done. They start together, as
-/// JavaScript's do.
-pub(crate) async fn handle(context: &Context, listeners: &[Listener], event: Event<'_>) {
-    let mut running = start(context, listeners, &event);
-    let (name, ack) = (event.name(), event.ack());
-    std::future::poll_fn(|cx| {
+/// Calls all handlers of an event, which start together, as JavaScript's do. Those that are async
+/// are not done yet.
+pub(crate) fn start(context: &Context, listeners: &[Listener], event: &Event<'_>) -> Running {
+    let mut running = Running {
+        context: context.clone(),
+        name: event.name().to_owned(),
+        ack: event.ack().clone(),
+        futures: Vec::new(),
+    };
+    for handler in listeners.iter().filter_map(Listener::take) {
+        match catch_unwind(AssertUnwindSafe(|| handler.call(context, event.clone()))) {
+            Ok(Call::Pending(future)) => running.futures.push(future),
+            Ok(Call::Ready(outcome)) => running.conclude(Ok(outcome)),
+            Err(panic) => running.conclude(Err(panic)),
+        }
+    }
+    // What an async handler does before it first waits happens in order as well.
+    let mut cx = std::task::Context::from_waker(Waker::noop());
+    let _ = running.poll(&mut cx);
+    running
+}
+
+/// The handlers of one event that are not done.
+pub(crate) struct Running {
+    context: Context,
+    name: String,
+    ack: Ack,
+    futures: Vec<HandlerFuture>,
+}
+
+impl Running {
+    pub(crate) fn is_done(&self) -> bool {
+        self.futures.is_empty()
+    }
+
+    /// Waits for all of them.
+    pub(crate) async fn finish(mut self) {
+        std::future::poll_fn(|cx| self.poll(cx)).await;
+    }
+
+    fn poll(&mut self, cx: &mut std::task::Context<'_>) -> Poll<()> {
         let mut index = 0;
-        while let Some(future) = running.get_mut(index) {
+        while let Some(future) = self.futures.get_mut(index) {
             let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
             let outcome = match polled {
                 Ok(Poll::Pending) => {
@@ -30,42 +65,28 @@ pub(crate) async fn handle(context: &Context, listeners: &[Listener], event: Eve
                 Ok(Poll::Ready(outcome)) => Ok(outcome),
                 Err(panic) => Err(panic),
             };
-            drop(running.swap_remove(index));
-            conclude(context, name, ack, outcome);
+            drop(self.futures.swap_remove(index));
+            self.conclude(outcome);
         }
-        if running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-}
-
-/// Calls handlers; those that are async are not done yet.
-fn start(context: &Context, listeners: &[Listener], event: &Event<'_>) -> Vec<HandlerFuture> {
-    let mut running = Vec::new();
-    for handler in listeners.iter().filter_map(Listener::take) {
-        match catch_unwind(AssertUnwindSafe(|| handler.call(context, event.clone()))) {
-            Ok(Call::Pending(future)) => running.push(future),
-            Ok(Call::Ready(outcome)) => conclude(context, event.name(), event.ack(), Ok(outcome)),
-            Err(panic) => conclude(context, event.name(), event.ack(), Err(panic)),
-        }
+        if self.futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
-    running
-}
 
-/// A handler is done: what went wrong is told to whom it concerns.
-fn conclude(context: &Context, name: &str, ack: &Ack, outcome: Outcome) {
-    let kind = match outcome {
-        Ok(Ok(())) => return,
-        Ok(Err(HandlerError::Arguments(error))) => {
-            // The sender has made the mistake, so it is told, unless it is ours.
-            if error.index().is_some() {
-                ack.send(serde_json::json!({ "error": error.to_string() }));
+    /// A handler is done: what went wrong is told to whom it concerns.
+    fn conclude(&self, outcome: Outcome) {
+        let kind = match outcome {
+            Ok(Ok(())) => return,
+            Ok(Err(HandlerError::Arguments(error))) => {
+                // The sender has made the mistake, so it is told, unless it is ours.
+                if error.index().is_some() {
+                    self.ack.send(serde_json::json!({ "error": error.to_string() }));
+                }
+                EventErrorKind::Arguments(error)
             }
-            EventErrorKind::Arguments(error)
-        }
-        Ok(Err(error)) => EventErrorKind::Handler(error),
-        Err(panic) => EventErrorKind::Panic(message(&*panic)),
-    };
-    context.socket.report(name, kind);
+            Ok(Err(error)) => EventErrorKind::Handler(error),
+            Err(panic) => EventErrorKind::Panic(message(&*panic)),
+        };
+        self.context.socket.report(&self.name, kind);
+    }
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

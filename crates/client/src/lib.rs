@@ -54,6 +54,7 @@ mod emitter;
 mod engine;
 mod error;
 mod handling;
+mod inbox;
 mod listener;
 mod reason;
 mod shared;

@@ -15,7 +15,7 @@ use sockeye_protocol::{
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    ConnectError, EventError, ManagerEvent,
+    ConnectError, DisconnectReason, EventError, ManagerEvent,
     ack::Waiter,
     engine::Io,
     listener::{Listener, Listeners},
@@ -52,6 +52,8 @@ pub(crate) struct SocketState {
     pub(crate) id: SocketId,
     pub(crate) namespace: Box<str>,
     pub(crate) next_ack: AtomicU64,
+    /// Held by whoever calls handlers of `Inner::own`, so that they start in order.
+    pub(crate) own_turn: tokio::sync::Mutex<()>,
     inner: Mutex<Inner>,
 }
 
@@ -63,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) backlog_bytes: usize,
     /// Whether a task calls handlers, and will look into the inbox when it is through.
     pub(crate) is_handling: bool,
+    /// The ends of connections, which do not wait for the inbox.
+    pub(crate) own: VecDeque<Own>,
     pub(crate) streams: Vec<Weak<Queue>>,
     /// Those who wait for the socket to be connected.
     pub(crate) connecting: Vec<oneshot::Sender<Result<(), ConnectError>>>,
@@ -80,6 +84,12 @@ pub(crate) enum Incoming {
     Connect,
     Event { connection: u32, event: socket::Event },
     Outgoing { name: Box<str>, payload: Payload },
+}
+
+/// What a socket tells of itself at once.
+pub(crate) enum Own {
+    Disconnect(DisconnectReason),
+    ConnectError(ConnectError),
 }
 
 impl Shared {
@@ -128,6 +138,7 @@ impl Shared {
             id,
             namespace: namespace.into(),
             next_ack: AtomicU64::new(0),
+            own_turn: tokio::sync::Mutex::const_new(()),
             inner: Mutex::default(),
         });
         sockets.push(socket.clone());
@@ -149,7 +160,7 @@ impl SocketState {
     pub(crate) fn release(&self) {
         let released = {
             let mut inner = self.inner();
-            if inner.is_handling || !inner.is_closed {
+            if inner.is_handling || !inner.own.is_empty() || !inner.is_closed {
                 return;
             }
             (std::mem::take(&mut inner.listeners), inner.auth.take())

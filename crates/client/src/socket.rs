@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::Serialize;
-use sockeye_event::{Ack, EncodedArgs, Event, FromReply, Handler};
+use sockeye_event::{EncodedArgs, FromReply, Handler};
 use sockeye_protocol::{
     client::{AckRequest, Auth, Emit, Policy},
     socket::{EncodedPacket, PacketBuilder, Payload, is_reserved},
@@ -16,12 +16,10 @@ use sockeye_protocol::{
 use tokio::sync::oneshot;
 
 use crate::{
-    AckFuture, AuthError, ConnectError, EmitError, Emitter, EventError, EventErrorKind,
-    EventStream, ListenerId,
-    ack::{Answer, Waiter},
+    AckFuture, AuthError, ConnectError, EmitError, Emitter, EventStream, ListenerId,
+    ack::Waiter,
     context::Context,
     driver,
-    handling::handle,
     listener::{Listener, Topic},
     shared::{AuthFn, Incoming, Shared, SocketState},
 };
@@ -384,108 +382,6 @@ impl Socket {
     pub(crate) fn forget_ack(&self, id: u64) {
         let forgotten = self.shared.manager().forget_ack(self.state.id, id);
         drop(forgotten);
-    }
-
-    // --- Handling ---
-
-    /// Has something handled after what came before it; false if too much waits already.
-    pub(crate) fn handle_later(&self, incoming: Incoming, bytes: usize) -> bool {
-        let is_handling = {
-            let mut inner = self.state.inner();
-            let limit = self.shared.options.max_backlog_bytes;
-            if inner.backlog_bytes > 0 && inner.backlog_bytes + bytes > limit {
-                return false;
-            }
-            inner.backlog_bytes += bytes;
-            inner.inbox.push_back(incoming);
-            std::mem::replace(&mut inner.is_handling, true)
-        };
-        if !is_handling {
-            let socket = self.clone();
-            tokio::spawn(async move { socket.handle_all().await });
-        }
-        true
-    }
-
-    /// Handles what waits, one after another, until nothing does.
-    async fn handle_all(&self) {
-        while let Some(incoming) = self.next_incoming() {
-            self.handle_one(incoming).await;
-            // Handlers that never wait would otherwise keep the thread for as long as events come.
-            tokio::task::consume_budget().await;
-        }
-        self.state.release();
-    }
-
-    fn next_incoming(&self) -> Option<Incoming> {
-        let mut inner = self.state.inner();
-        let next = inner.inbox.pop_front();
-        match &next {
-            None => {
-                inner.is_handling = false;
-                inner.inbox = std::collections::VecDeque::new();
-            }
-            Some(Incoming::Connect) => (),
-            Some(
-                Incoming::Event { event: sockeye_protocol::socket::Event { payload, .. }, .. }
-                | Incoming::Outgoing { payload, .. },
-            ) => inner.backlog_bytes -= crate::stream::size(payload),
-        }
-        next
-    }
-
-    async fn handle_one(&self, incoming: Incoming) {
-        let context = Context { socket: self.clone(), reason: None, error: None };
-        match incoming {
-            Incoming::Connect => self.clone().handle_own(context, "connect").await,
-            Incoming::Outgoing { name, payload } => {
-                let listeners = self.state.listeners(&[Topic::AnyOutgoing]);
-                handle(&context, &listeners, Event::new(&name, &payload, Ack::none())).await;
-            }
-            Incoming::Event { connection, event } => {
-                let topic = Topic::Event((&*event.name).into());
-                let listeners = self.state.listeners(&[Topic::Any, topic.clone()]);
-                let ack = match event.id {
-                    Some(id) => Answer::ack(self.clone(), connection, id),
-                    None => Ack::none(),
-                };
-                handle(&context, &listeners, Event::new(&event.name, &event.payload, ack)).await;
-                self.forget_over(&topic);
-            }
-        }
-    }
-
-    /// Calls the handlers of one of the socket's own events.
-    pub(crate) async fn handle_own(self, context: Context, name: &'static str) {
-        let topic = Topic::Event(name.into());
-        let listeners = self.state.listeners(std::slice::from_ref(&topic));
-        let text = match (&context.reason, &context.error) {
-            (Some(reason), _) => Some(reason.to_string()),
-            (_, Some(error)) => Some(error.to_string()),
-            _ => None,
-        };
-        let json = match text {
-            Some(text) => serde_json::json!([name, text]).to_string(),
-            None => serde_json::json!([name]).to_string(),
-        };
-        let payload = Payload::new(json, Vec::new());
-        handle(&context, &listeners, Event::new(name, &payload, Ack::none())).await;
-        self.forget_over(&topic);
-    }
-
-    fn forget_over(&self, topic: &Topic) {
-        let over = self.state.inner().listeners.remove_over(topic);
-        drop(over);
-    }
-
-    /// Tells the log and the hook of an event that came to no good end.
-    pub(crate) fn report(&self, event: &str, kind: EventErrorKind) {
-        let error =
-            EventError { namespace: self.namespace().to_owned(), event: event.to_owned(), kind };
-        tracing::warn!(%error, "an event came to no good end");
-        if let Some(hook) = &self.shared.options.on_error {
-            hook(&error);
-        }
     }
 }
 
