@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::Client,
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use sockeye_protocol::engine::{Failure, Transport};
 use tokio::time::timeout;
@@ -27,6 +28,10 @@ use super::{
     failure_of,
 };
 
+/// How long a connection is kept for the next request: less than Node.js keeps its end, 5 s, so that
+/// a request does not meet its close.
+const IDLE: Duration = Duration::from_secs(4);
+
 /// The HTTP client of one manager.
 pub(super) struct Polling {
     target: Arc<Target>,
@@ -35,7 +40,10 @@ pub(super) struct Polling {
 
 impl Polling {
     pub(super) fn new(target: Arc<Target>) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build(Connector(target.clone()));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(Connector(target.clone()));
         Self { target, client }
     }
 
