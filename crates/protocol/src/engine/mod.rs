@@ -12,6 +12,7 @@ mod outgoing;
 mod packet;
 pub mod payload;
 mod request;
+mod revision;
 mod session;
 mod transport;
 
@@ -22,6 +23,7 @@ pub use handshake::{Handshake, HandshakeError};
 pub use outgoing::{Kind, Outgoing};
 pub use packet::{Message, Packet, PacketError};
 pub use request::{Method, Query, Refusal, RequestLine, Wanted, check};
+pub use revision::Revision;
 pub use session::{
     CloseReason, Config, Event, Input, RequestId, Response, Session, WebSocketId, WebSocketState,
 };

@@ -1,5 +1,8 @@
 //! One session, client side: from the handshake over the upgrade to its end.
 
+mod liveness;
+mod queue;
+
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -7,14 +10,20 @@ use std::{
 
 use bytes::Bytes;
 
+use self::{
+    liveness::{Due, Liveness},
+    queue::Queue,
+};
 use super::{
-    CloseReason, Failure, Handshake, Message, Outgoing, Packet, PacketError, RequestId, Transport,
-    WebSocketId, payload,
+    CloseReason, Failure, Handshake, Message, Outgoing, Packet, PacketError, RequestId, Revision,
+    Transport, WebSocketId,
 };
 
 /// How a client's session behaves.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
+    /// The revision that is spoken. Default 4.
+    pub revision: Revision,
     /// How long the open packet may take to come. Default 20 s.
     pub handshake_timeout: Duration,
     /// Whether a session on polling moves to a WebSocket if the server offers it. Default true.
@@ -28,6 +37,7 @@ pub struct ClientConfig {
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
+            revision: Revision::default(),
             handshake_timeout: Duration::from_secs(20),
             upgrade: true,
             upgrade_timeout: Duration::from_secs(10),
@@ -159,7 +169,7 @@ enum Phase {
     Polling(Polling),
     WebSocket {
         id: WebSocketId,
-        watchdog: Watchdog,
+        liveness: Liveness,
     },
     /// Closed by this end; the WebSocket writes what it was given.
     Leaving {
@@ -175,7 +185,7 @@ struct Polling {
     post: Option<RequestId>,
     /// The longest body that the server takes.
     max_payload: usize,
-    watchdog: Watchdog,
+    liveness: Liveness,
     plan: Plan,
 }
 
@@ -286,7 +296,7 @@ impl ClientSession {
 
     /// Bytes that wait for the handshake, for a POST, for the end of an upgrade, or to be written.
     pub fn waiting_bytes(&self) -> usize {
-        self.queue.bytes + self.unwritten
+        self.queue.bytes() + self.unwritten
     }
 
     /// Whether a packet would leave now: no POST is in flight, or there is a WebSocket that is not
@@ -356,11 +366,11 @@ impl ClientSession {
             | Phase::OpeningWebSocket { until, .. }
             | Phase::Leaving { until, .. } => Some(*until),
             Phase::Polling(polling) => Some(match &polling.plan {
-                Plan::Stay => polling.watchdog.until,
-                Plan::Upgrade(candidate) => candidate.until.min(polling.watchdog.until),
+                Plan::Stay => polling.liveness.deadline(),
+                Plan::Upgrade(candidate) => candidate.until.min(polling.liveness.deadline()),
                 Plan::Leave { until, .. } => *until,
             }),
-            Phase::WebSocket { watchdog, .. } => Some(watchdog.until),
+            Phase::WebSocket { liveness, .. } => Some(liveness.deadline()),
             Phase::Closed => None,
         }
     }
@@ -372,7 +382,7 @@ impl ClientSession {
             Phase::Polling(Polling { get: None, post: None, .. }) => self.finish_upgrade(),
             Phase::WebSocket { id, .. } => {
                 let id = *id;
-                let urgent = self.queue.pop_pong().map(|pong| ClientOutput::Write(id, pong));
+                let urgent = self.queue.pop_heartbeat().map(|beat| ClientOutput::Write(id, beat));
                 self.outputs.extend(urgent);
                 while self.may_write() {
                     let Some(packet) = self.queue.pop() else { break };
@@ -384,6 +394,7 @@ impl ClientSession {
     }
 
     fn write(&mut self, id: WebSocketId, packet: Outgoing) {
+        let packet = self.config.revision.to_websocket(packet);
         self.unwritten += packet.bytes().len();
         self.outputs.push_back(ClientOutput::Write(id, packet));
     }
@@ -394,10 +405,10 @@ impl ClientSession {
         let may_get = !matches!(polling.plan, Plan::Leave { said: true, .. });
         let wants_get = polling.get.is_none() && may_get;
         if polling.post.is_none() {
-            let mut body = self.queue.take_body(polling.max_payload);
+            let mut body = self.queue.take_body(self.config.revision, polling.max_payload);
             if let (None, Plan::Leave { said: said @ false, .. }) = (&body, &mut polling.plan) {
                 *said = true;
-                body = Some(Outgoing::CLOSE.bytes().clone());
+                body = Some(self.config.revision.encode_body(&[Outgoing::CLOSE]));
             }
             if let Some(body) = body {
                 let id = RequestId(self.requests);
@@ -429,17 +440,17 @@ impl ClientSession {
     }
 
     fn send(&mut self, now: Instant, packet: Outgoing) {
-        let watchdog = match &self.phase {
+        let liveness = match &self.phase {
             Phase::OpeningPolling { .. } | Phase::OpeningWebSocket { .. } => None,
             Phase::Polling(polling) if !matches!(polling.plan, Plan::Leave { .. }) => {
-                Some(&polling.watchdog)
+                Some(&polling.liveness)
             }
-            Phase::WebSocket { watchdog, .. } => Some(watchdog),
+            Phase::WebSocket { liveness, .. } => Some(liveness),
             _ => return,
         };
         // After the machine has slept this may come before the tick that is long overdue, and the
         // server has long forgotten the session.
-        if watchdog.is_some_and(|watchdog| watchdog.until <= now) {
+        if liveness.is_some_and(|liveness| liveness.is_dead(now)) {
             self.end(CloseReason::PingTimeout);
         } else {
             self.queue.push(packet);
@@ -453,10 +464,11 @@ impl ClientSession {
         if !is_success(status) {
             return self.fail(CloseReason::TransportError, Failure::refused(status, &body));
         }
-        if matches!(self.phase, Phase::OpeningPolling { .. }) && Failure::is_old_revision(&body) {
+        let is_first = matches!(self.phase, Phase::OpeningPolling { .. });
+        if is_first && self.config.revision == Revision::V4 && Failure::is_old_revision(&body) {
             return self.fail(CloseReason::ParseError, Failure::OldRevision);
         }
-        for packet in payload::decode(body) {
+        for packet in self.config.revision.decode_body(body) {
             self.packet(now, packet);
             if self.is_finished() {
                 return;
@@ -511,10 +523,7 @@ impl ClientSession {
             Phase::OpeningWebSocket { id: current, .. } | Phase::WebSocket { id: current, .. }
                 if *current == id =>
             {
-                let packet = match message {
-                    Message::Text(text) => Packet::decode(text),
-                    binary @ Message::Binary(_) => Ok(Packet::Message(binary)),
-                };
+                let packet = self.config.revision.decode_message(message);
                 self.packet(now, packet);
             }
             Phase::Polling(polling) => {
@@ -556,12 +565,12 @@ impl ClientSession {
 
     /// The requests that were in flight are answered: the WebSocket takes over.
     fn finish_upgrade(&mut self) {
-        let Phase::Polling(Polling { plan: Plan::Upgrade(candidate), watchdog, .. }) = &self.phase
+        let Phase::Polling(Polling { plan: Plan::Upgrade(candidate), liveness, .. }) = &self.phase
         else {
             return;
         };
-        let (id, watchdog) = (candidate.id, *watchdog);
-        self.phase = Phase::WebSocket { id, watchdog };
+        let (id, liveness) = (candidate.id, *liveness);
+        self.phase = Phase::WebSocket { id, liveness };
         self.outputs.push_back(ClientOutput::Write(id, Outgoing::UPGRADE));
         self.outputs.push_back(ClientOutput::Event(ClientEvent::Upgraded));
     }
@@ -574,19 +583,19 @@ impl ClientSession {
 
     /// A packet came on the session's transport.
     fn packet(&mut self, now: Instant, packet: Result<Packet, PacketError>) {
-        let watchdog = match &mut self.phase {
+        let liveness = match &mut self.phase {
             Phase::OpeningPolling { .. } | Phase::OpeningWebSocket { .. } => {
                 return self.first_packet(now, packet);
             }
-            Phase::Polling(Polling { watchdog, .. }) | Phase::WebSocket { watchdog, .. } => {
-                watchdog
+            Phase::Polling(Polling { liveness, .. }) | Phase::WebSocket { liveness, .. } => {
+                liveness
             }
             Phase::Leaving { .. } | Phase::Closed => return,
         };
         match packet {
             Ok(Packet::Ping(_)) => {
-                watchdog.feed(now);
-                self.queue.push_pong();
+                liveness.handle_ping(now);
+                self.queue.push_heartbeat(Outgoing::PONG);
             }
             Ok(Packet::Message(message)) => {
                 // Nobody listens after a close.
@@ -595,7 +604,8 @@ impl ClientSession {
                 }
             }
             Ok(Packet::Close) => self.end(CloseReason::TransportClose),
-            Ok(Packet::Open(_) | Packet::Pong(_) | Packet::Upgrade | Packet::Noop) => (),
+            Ok(Packet::Pong(_)) => liveness.handle_pong(now),
+            Ok(Packet::Open(_) | Packet::Upgrade | Packet::Noop) => (),
             Err(error) => self.fail(CloseReason::ParseError, Failure::Protocol(error.to_string())),
         }
     }
@@ -617,12 +627,12 @@ impl ClientSession {
     }
 
     fn open(&mut self, now: Instant, handshake: Handshake<Box<str>>) {
-        let watchdog = Watchdog::new(now, &handshake);
+        let liveness = Liveness::new(now, self.config.revision, &handshake);
         let may_upgrade = self.config.upgrade && handshake.upgrade_to_websocket;
         let max_payload = handshake.max_payload;
         self.outputs.push_back(ClientOutput::Event(ClientEvent::Opened(handshake)));
         if let Phase::OpeningWebSocket { id, .. } = self.phase {
-            self.phase = Phase::WebSocket { id, watchdog };
+            self.phase = Phase::WebSocket { id, liveness };
             return;
         }
         let plan = if may_upgrade {
@@ -632,7 +642,7 @@ impl ClientSession {
         } else {
             Plan::Stay
         };
-        self.phase = Phase::Polling(Polling { get: None, post: None, max_payload, watchdog, plan });
+        self.phase = Phase::Polling(Polling { get: None, post: None, max_payload, liveness, plan });
     }
 
     /// The application closes.
@@ -665,7 +675,7 @@ impl ClientSession {
     }
 
     fn tick(&mut self, now: Instant) {
-        match &self.phase {
+        match &mut self.phase {
             Phase::OpeningPolling { until, .. } | Phase::OpeningWebSocket { until, .. } => {
                 if *until <= now {
                     self.fail(CloseReason::TransportError, Failure::TimedOut);
@@ -676,10 +686,14 @@ impl ClientSession {
                     self.end(CloseReason::ForcedClose);
                 }
             }
-            Phase::Polling(Polling { watchdog, .. }) | Phase::WebSocket { watchdog, .. }
-                if watchdog.until <= now =>
+            Phase::Polling(Polling { liveness, .. }) | Phase::WebSocket { liveness, .. }
+                if liveness.deadline() <= now =>
             {
-                self.end(CloseReason::PingTimeout);
+                match liveness.handle_tick(now) {
+                    Due::Dead => self.end(CloseReason::PingTimeout),
+                    Due::Ping => self.queue.push_heartbeat(Outgoing::PING),
+                    Due::Nothing => (),
+                }
             }
             Phase::Polling(Polling { plan: Plan::Upgrade(candidate), .. }) => {
                 if candidate.until <= now {
@@ -736,35 +750,6 @@ impl ClientSession {
     }
 }
 
-/// Knows how long the server may be silent: it pings every `ping_interval`, and gives up itself
-/// `ping_timeout` after that.
-#[derive(Clone, Copy, Debug)]
-struct Watchdog {
-    patience: Duration,
-    /// Without a ping by then the server is gone.
-    until: Instant,
-}
-
-impl Watchdog {
-    /// The handshake counts as a ping.
-    fn new(now: Instant, handshake: &Handshake<Box<str>>) -> Self {
-        let patience = handshake.ping_interval.saturating_add(handshake.ping_timeout);
-        Self { patience, until: later(now, patience) }
-    }
-
-    /// A ping came. Nothing else counts: a server that only talks has stopped to listen.
-    fn feed(&mut self, now: Instant) {
-        self.until = later(now, self.patience);
-    }
-}
-
-/// How much a WebSocket is given before it has written what it was given before: enough to keep
-/// the network busy, and little enough that a ping's answer does not wait long behind it.
-const WRITE_AHEAD_BYTES: usize = 64 * 1024;
-
-/// How many packets a POST holds at most. python-engineio refuses bodies of more.
-const MAX_PACKETS: usize = 16;
-
 /// What a server or a configuration says may be more than the clock can hold.
 pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -775,51 +760,6 @@ fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-/// Packets that wait, in their order. The answer to a ping goes first, and one answers several.
-#[derive(Debug, Default)]
-struct Queue {
-    pong: bool,
-    packets: VecDeque<Outgoing>,
-    /// Bytes of `packets`.
-    bytes: usize,
-}
-
-impl Queue {
-    fn push(&mut self, packet: Outgoing) {
-        self.bytes += packet.bytes().len();
-        self.packets.push_back(packet);
-    }
-
-    fn push_pong(&mut self) {
-        self.pong = true;
-    }
-
-    fn pop_pong(&mut self) -> Option<Outgoing> {
-        std::mem::take(&mut self.pong).then_some(Outgoing::PONG)
-    }
-
-    fn pop(&mut self) -> Option<Outgoing> {
-        let packet = self.packets.pop_front()?;
-        self.bytes -= packet.bytes().len();
-        Some(packet)
-    }
-
-    /// The pong first.
-    fn pop_any(&mut self) -> Option<Outgoing> {
-        self.pop_pong().or_else(|| self.pop())
-    }
-
-    /// Takes as many packets as fit, at least one if there is one.
-    fn take_body(&mut self, max_bytes: usize) -> Option<Bytes> {
-        let mut packets = vec![self.pop_any()?];
-        let mut size = payload::encoded_len(&packets[0]);
-        while let Some(packet) = self.packets.front().filter(|_| packets.len() < MAX_PACKETS) {
-            size = size.saturating_add(1 + payload::encoded_len(packet));
-            if size > max_bytes {
-                break;
-            }
-            packets.extend(self.pop());
-        }
-        Some(payload::encode(packets.iter()))
-    }
-}
+/// How much a WebSocket is given before it has written what it was given before: enough to keep
+/// the network busy, and little enough that a ping's answer does not wait long behind it.
+const WRITE_AHEAD_BYTES: usize = 64 * 1024;
