@@ -14,6 +14,8 @@ export const PEERS = {
   sockeye: {},
   "socket.io 4": { ...node("socket.io"), recovers: true },
   "socket.io 3": node("socket.io-3"),
+  // Version 2 has no auth, only queries, and a refusal is either data or a message.
+  "socket.io 2": { ...node("socket.io-2"), isOld: true, opts: { eio: 3 } },
   "python-socketio": {
     command: [python, [here("peers/python_server.py")]],
     env: {},

@@ -16,7 +16,8 @@ import { engineProfiles } from "./engine-profiles.mjs";
 import { socketProfiles } from "./socket-profiles.mjs";
 
 // Other versions of the package can be installed under other names.
-const { Server: SocketServer } = await import(process.env.SOCKET_IO_PACKAGE ?? "socket.io");
+const socketIo = await import(process.env.SOCKET_IO_PACKAGE ?? "socket.io");
+const SocketServer = socketIo.Server ?? socketIo.default;
 
 const profile = config.profile;
 

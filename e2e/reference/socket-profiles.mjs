@@ -29,7 +29,9 @@ function full(io) {
   });
   const auth = io.of("/auth");
   auth.use((socket, next) => {
-    const granted = socket.handshake.auth.token === "secret";
+    // Version 2 knows the query only.
+    const { token } = socket.handshake.auth ?? socket.handshake.query;
+    const granted = token === "secret";
     next(granted ? undefined : refusal("unauthorized", { code: 401, hint: "token" }));
   });
   const lag = io.of("/lag");

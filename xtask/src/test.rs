@@ -139,7 +139,7 @@ const STEPS: [Step; 13] = [
     },
     Step {
         name: "client",
-        about: "our client against servers of others: socket.io 4 and 3, python-socketio",
+        about: "our client against servers of others: socket.io 4, 3 and 2, python-socketio",
         part: Part::EndToEnd,
         needs: &["npm", "venv", "build"],
         tools: &[Tool::Node, Tool::Npm, Tool::Python],

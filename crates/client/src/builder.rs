@@ -7,7 +7,7 @@ use serde::Serialize;
 use sockeye_protocol::client::{Config, Manager};
 
 use crate::{
-    AuthError, Client, ConnectError, EventError, Socket, Transport,
+    AuthError, Client, ConnectError, EventError, Revision, Socket, Transport,
     engine::{Io, Target, TargetOptions, UrlError, parse_url},
     shared::{Options, Shared},
 };
@@ -84,6 +84,7 @@ impl ClientBuilder {
             config,
             target: TargetOptions {
                 path: String::new(),
+                revision: Revision::V4,
                 query: Vec::new(),
                 headers: HeaderMap::new(),
                 keep_cookies: true,
@@ -160,6 +161,15 @@ impl ClientBuilder {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: crate::Tls) -> Self {
         self.target.tls = tls;
+        self
+    }
+
+    /// Which revision of Engine.IO is spoken: [`Revision::V3`] for a server of Socket.IO 2. Such a
+    /// server takes a namespace's auth as a query of text, and that of `/` from
+    /// [`query`](Self::query) only; it does not recover connections. Default [`Revision::V4`].
+    pub fn revision(mut self, revision: Revision) -> Self {
+        self.config.session.revision = revision;
+        self.target.revision = revision;
         self
     }
 

@@ -1,4 +1,4 @@
-//! A Socket.IO client for Rust, for servers of version 3 and 4 in any language.
+//! A Socket.IO client for Rust, for servers of version 2, 3 and 4 in any language.
 //!
 //! ```no_run
 //! use sockeye_client::{Client, DisconnectReason, Socket};
@@ -82,4 +82,4 @@ pub use sockeye_event::{
     Ack, ArgumentError, EncodeError, Event, EventName, FromArg, FromEvent, FromReply, Handler,
     HandlerError, IntoReply, Raw, Rest,
 };
-pub use sockeye_protocol::engine::Transport;
+pub use sockeye_protocol::engine::{Revision, Transport};

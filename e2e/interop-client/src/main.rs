@@ -10,7 +10,7 @@ mod value;
 use std::{collections::HashMap, error::Error, io::BufRead, time::Duration};
 
 use serde_json::{Value as Json, json};
-use sockeye_client::{Client, ClientBuilder, Rest, Socket, Transport};
+use sockeye_client::{Client, ClientBuilder, Rest, Revision, Socket, Transport};
 
 use crate::{
     command::{Command, Emit, Open, Options},
@@ -125,9 +125,11 @@ fn open_client(open: Open) -> Result<Entry, Box<dyn Error>> {
 }
 
 fn builder(url: &str, opts: Options) -> Result<ClientBuilder, String> {
-    if opts.eio != 4 {
-        return Err(format!("eio {} is not supported", opts.eio));
-    }
+    let revision = match opts.eio {
+        3 => Revision::V3,
+        4 => Revision::V4,
+        other => return Err(format!("eio {other} is not supported")),
+    };
     if opts.parser != "default" {
         return Err(format!("the parser `{}` is not supported", opts.parser));
     }
@@ -137,6 +139,7 @@ fn builder(url: &str, opts: Options) -> Result<ClientBuilder, String> {
         .map(|name| Transport::from_name(name).ok_or(format!("no transport `{name}`")))
         .collect();
     let mut builder = Client::builder(url)
+        .revision(revision)
         .transports(transports?)
         .upgrade(opts.upgrade)
         .reconnection(opts.reconnection)

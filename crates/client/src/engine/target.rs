@@ -4,7 +4,7 @@ use std::{sync::Mutex, time::Duration};
 
 use form_urlencoded::Serializer;
 use http::{HeaderMap, HeaderValue, Uri, header::COOKIE};
-use sockeye_protocol::engine::Transport;
+use sockeye_protocol::engine::{Revision, Transport};
 
 use super::cookies::Jar;
 
@@ -24,6 +24,7 @@ pub(crate) struct Target {
 pub(crate) struct TargetOptions {
     /// The path of the requests, slashes included.
     pub(crate) path: String,
+    pub(crate) revision: Revision,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) keep_cookies: bool,
@@ -106,7 +107,11 @@ impl Target {
         let start = format!("{}?", self.options.path);
         let position = start.len();
         let mut query = Serializer::for_suffix(start, position);
-        query.append_pair("EIO", "4").append_pair("transport", transport.name());
+        query.append_pair("EIO", self.options.revision.number());
+        query.append_pair("transport", transport.name());
+        if self.options.revision == Revision::V3 {
+            query.append_pair("b64", "1");
+        }
         let reserved = ["EIO", "transport", "sid"];
         for (name, value) in &self.options.query {
             if !reserved.contains(&name.as_str()) {
@@ -180,6 +185,7 @@ mod tests {
     fn a_request_carries_what_the_protocol_and_the_user_want() {
         let options = TargetOptions {
             path: "/socket.io/".to_owned(),
+            revision: Revision::V4,
             query: vec![("a b".into(), "&é".into()), ("EIO".into(), "9".into())],
             headers: HeaderMap::new(),
             keep_cookies: true,
@@ -203,6 +209,7 @@ mod tests {
     fn cookies_go_along_with_those_of_the_user() {
         let options = TargetOptions {
             path: "/".to_owned(),
+            revision: Revision::V3,
             query: Vec::new(),
             headers: [(COOKIE, HeaderValue::from_static("own=1"))].into_iter().collect(),
             keep_cookies: true,
@@ -218,6 +225,8 @@ mod tests {
         answer.insert(http::header::SET_COOKIE, HeaderValue::from_static("lb=2; Path=/"));
         target.keep_cookies(&answer);
         assert_eq!(target.headers()[COOKIE], "own=1; lb=2");
+        let path = target.path_and_query(Transport::WebSocket, None);
+        assert_eq!(path, "/?EIO=3&transport=websocket&b64=1");
     }
 
     #[test]

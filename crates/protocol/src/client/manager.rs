@@ -18,7 +18,7 @@ use super::{
 use crate::{
     engine::{
         ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Failure,
-        Transport, later,
+        Revision, Transport, later,
     },
     socket::{Decoder, EncodedPacket},
 };
@@ -77,6 +77,8 @@ enum Phase {
         decoder: Decoder,
         /// By when the attachments of the packet in the decoder must be there.
         attachments_by: Option<Instant>,
+        /// What is known of a server of Socket.IO 2.
+        old: Option<OldServer>,
     },
     /// The next attempt starts then.
     Waiting { until: Instant },
@@ -84,6 +86,15 @@ enum Phase {
     Suspended,
     /// For good.
     Closed,
+}
+
+/// Socket.IO 2 joins the main namespace by itself, and gives no ids.
+#[derive(Debug)]
+struct OldServer {
+    /// The session's id, from which those of sockets are made.
+    sid: Box<str>,
+    /// Whether it has joined the main namespace, and not left it.
+    has_greeted: bool,
 }
 
 /// A session that is not over.
@@ -104,6 +115,13 @@ impl Phase {
     fn live(&self) -> Option<&Live> {
         match self {
             Self::Opening { live, .. } | Self::Open { live, .. } => Some(live),
+            _ => None,
+        }
+    }
+
+    fn old_server(&mut self) -> Option<&mut OldServer> {
+        match self {
+            Self::Open { old, .. } => old.as_mut(),
             _ => None,
         }
     }
@@ -425,9 +443,10 @@ impl<W> Manager<W> {
     fn handle_event(&mut self, now: Instant, id: SessionId, event: ClientEvent) {
         let pass_on = |event| Output::Io(id, ClientOutput::Event(event));
         match event {
-            ClientEvent::Opened(_) => {
+            ClientEvent::Opened(ref handshake) => {
+                let sid = handshake.sid.clone();
                 self.outputs.push_back(pass_on(event));
-                self.handle_opened(now);
+                self.handle_opened(now, sid);
             }
             ClientEvent::Message(message) => self.handle_message(now, message),
             ClientEvent::Upgraded => {
@@ -451,7 +470,7 @@ impl<W> Manager<W> {
         }
     }
 
-    fn handle_opened(&mut self, now: Instant) {
+    fn handle_opened(&mut self, now: Instant, sid: Box<str>) {
         let Phase::Opening { live, attempt, .. } = std::mem::replace(&mut self.phase, Phase::Idle)
         else {
             return;
@@ -459,7 +478,9 @@ impl<W> Manager<W> {
         let transport = live.session.transport().unwrap_or(Transport::Polling);
         self.was_on_websocket = transport == Transport::WebSocket;
         let decoder = Decoder::new(self.config.limits.clone());
-        self.phase = Phase::Open { live, decoder, attachments_by: None };
+        let is_old = self.config.session.revision == Revision::V3;
+        let old = is_old.then_some(OldServer { sid, has_greeted: false });
+        self.phase = Phase::Open { live, decoder, attachments_by: None, old };
         self.backoff.reset();
         self.outputs.push_back(Output::Opened(transport));
         if attempt > 0 {

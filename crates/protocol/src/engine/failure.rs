@@ -94,7 +94,7 @@ impl fmt::Display for Failure {
                 "what answers there is no Socket.IO server: check the address and `path`",
             ),
             Self::OldRevision => f.write_str(
-                "the server speaks Socket.IO 2 or older (Engine.IO 3), which this client does not",
+                "the server speaks Socket.IO 2 or older: choose revision 3 of Engine.IO",
             ),
             Self::Protocol(message) => write!(f, "the server broke the protocol: {message}"),
             Self::TimedOut => f.write_str("timeout"),

@@ -1,7 +1,7 @@
 //! Engine.IO: what carries Socket.IO's packets over long-polling and WebSocket.
 //!
 //! Everything here speaks revision 4 of the protocol (`EIO=4`), the one of Socket.IO's clients
-//! since version 3. The bytes are described in `docs/protocol/engine-io.md`.
+//! since version 3; a client speaks [`Revision::V3`] as well, with older servers. The bytes are described in `docs/protocol/engine-io.md`.
 
 mod client;
 mod failure;

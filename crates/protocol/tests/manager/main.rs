@@ -8,6 +8,7 @@ mod acks;
 mod connect;
 mod emit;
 mod namespaces;
+mod old;
 mod random;
 mod reconnect;
 mod recovery;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     AckFailure, Auth, ClientInput, CloseReason, ConnectFailure, DisconnectReason, Emit, Entry,
@@ -217,6 +217,9 @@ impl<W> Manager<W> {
     }
 
     fn send_connect(&mut self, now: Instant, index: usize, auth: Option<&str>) {
+        if self.phase.old_server().is_some() {
+            return self.send_old_connect(now, index, auth);
+        }
         let Some(session) = self.phase.open_session() else { return };
         let socket = &mut self.sockets[index];
         let recovery = socket.recovery.as_ref().map(|recovery| recovery.add_to(auth));
@@ -226,6 +229,34 @@ impl<W> Manager<W> {
         socket.standing = Standing::Joining { until, early: Early::default() };
     }
 
+    /// The same for a server of Socket.IO 2: the auth is a query of the namespace, and the main one
+    /// is joined without being asked for.
+    fn send_old_connect(&mut self, now: Instant, index: usize, auth: Option<&str>) {
+        let Some(old) = self.phase.old_server() else { return };
+        let has_greeted = old.has_greeted;
+        let until = later(now, self.config.session.handshake_timeout);
+        let socket = &mut self.sockets[index];
+        socket.standing = Standing::Joining { until, early: Early::default() };
+        if *socket.namespace == *"/" {
+            if auth.is_some() {
+                let message = "a server of Socket.IO 2 takes it for `/` from the query only";
+                self.fail_connect(index, ConnectFailure::Auth(message.to_owned()), false);
+                self.close_if_unused(now);
+            } else if has_greeted {
+                self.handle_yes(now, index, None);
+            }
+            return;
+        }
+        let namespace = match auth {
+            Some(auth) => format!("{}?{}", socket.namespace, query(auth)),
+            None => socket.namespace.to_string(),
+        };
+        if let Some(session) = self.phase.open_session() {
+            let packet = connect_request(&namespace, None);
+            packet.packets().for_each(|part| session.handle(now, ClientInput::Send(part)));
+        }
+    }
+
     /// The application wants the socket connected no more.
     pub(super) fn leave(&mut self, now: Instant, index: usize) {
         let packet = disconnect(&self.sockets[index].namespace);
@@ -233,8 +264,15 @@ impl<W> Manager<W> {
         self.send(now, index, &packet);
         let socket = &mut self.sockets[index];
         match std::mem::replace(&mut socket.standing, Standing::Inactive) {
-            Standing::Joining { .. } => socket.owes_answer = true,
+            // A server of Socket.IO 2 joins the main namespace without being asked to.
+            Standing::Joining { .. } => {
+                let is_asked = self.phase.old_server().is_none() || *socket.namespace != *"/";
+                socket.owes_answer = is_asked;
+            }
             Standing::Connected { .. } => {
+                if let Some(old) = self.phase.old_server().filter(|_| *socket.namespace == *"/") {
+                    old.has_greeted = false;
+                }
                 self.part(index, DisconnectReason::IoClientDisconnect, false);
             }
             _ => (),
@@ -347,7 +385,7 @@ impl<W> Manager<W> {
 
     pub(super) fn handle_message(&mut self, now: Instant, message: Message) {
         let timeout = self.config.limits.attachment_timeout;
-        let Phase::Open { live, decoder, attachments_by } = &mut self.phase else { return };
+        let Phase::Open { live, decoder, attachments_by, .. } = &mut self.phase else { return };
         let decoded = match message {
             Message::Text(text) => decoder.decode_text(text),
             Message::Binary(attachment) => decoder.decode_binary(attachment),
@@ -372,6 +410,13 @@ impl<W> Manager<W> {
             | Packet::Event(Event { namespace, .. })
             | Packet::Ack(Ack { namespace, .. }) => &**namespace,
         };
+        if let Some(old) = self.phase.old_server().filter(|_| *namespace == *"/") {
+            match &packet {
+                Packet::Connect { .. } => old.has_greeted = true,
+                Packet::Disconnect { .. } => old.has_greeted = false,
+                _ => (),
+            }
+        }
         let known = self.sockets.iter().position(|socket| *socket.namespace == *namespace);
         // What is for a namespace that nobody asked for is passed over.
         let Some(index) = known else { return };
@@ -398,7 +443,11 @@ impl<W> Manager<W> {
         let early = std::mem::take(early);
         let welcome: Welcome =
             payload.and_then(|payload| serde_json::from_str(&payload).ok()).unwrap_or_default();
-        let Some(sid) = welcome.sid else {
+        let old = self.phase.old_server().map(|old| match &*socket.namespace {
+            "/" => old.sid.to_string(),
+            namespace => format!("{namespace}#{}", old.sid),
+        });
+        let Some(sid) = welcome.sid.or(old) else {
             self.fail_connect(index, ConnectFailure::OldProtocol, false);
             return self.close_if_unused(now);
         };
@@ -496,6 +545,19 @@ fn id_of(index: usize) -> SocketId {
 
 fn is_sent_again(policy: Policy) -> bool {
     matches!(policy, Policy::Buffer | Policy::Fail)
+}
+
+/// The auth as Socket.IO 2 has it: a query, whose values are text.
+fn query(auth: &str) -> String {
+    let auth: Map<String, Value> = serde_json::from_str(auth).unwrap_or_default();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in auth {
+        match value {
+            Value::String(text) => query.append_pair(&name, &text),
+            other => query.append_pair(&name, &other.to_string()),
+        };
+    }
+    query.finish()
 }
 
 /// Reads a server's no, which is an object or a mere string.
