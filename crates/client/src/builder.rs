@@ -59,6 +59,10 @@ pub enum BuildError {
     /// The auth cannot be sent.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// A blocking client needs threads, and the system gives none.
+    #[cfg(feature = "blocking")]
+    #[error("no thread for the client: {0}")]
+    Runtime(String),
 }
 
 /// A client cannot be built, or not connected.
@@ -377,6 +381,25 @@ impl ClientBuilder {
         let client = self.build()?;
         client.connect().await?;
         Ok(client)
+    }
+}
+
+#[cfg(feature = "blocking")]
+impl ClientBuilder {
+    /// Makes a client for programs without tokio. See [`blocking`](crate::blocking).
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build), and if there are no threads.
+    pub fn build_blocking(self) -> Result<crate::blocking::Client, BuildError> {
+        crate::blocking::Client::build(self)
+    }
+
+    /// Makes it, and blocks until it is connected, refused, or out of attempts.
+    ///
+    /// # Errors
+    /// If it cannot be built, or is not connected and will not be.
+    pub fn connect_blocking(self) -> Result<crate::blocking::Client, Error> {
+        crate::blocking::Client::connect_built(self)
     }
 }
 

@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const BATCH: usize = 64;
 
 pub(crate) async fn run(shared: Arc<Shared>, mut io: Io) {
+    for state in shared.sockets() {
+        Socket::new(shared.clone(), state).start_handling();
+    }
     loop {
         let (outputs, deadline, is_finished) = {
             let mut manager = shared.manager();

@@ -30,13 +30,26 @@ impl Socket {
             }
             inner.backlog_bytes += bytes;
             inner.inbox.push_back(incoming);
-            std::mem::replace(&mut inner.is_handling, true)
+            inner.is_handling
         };
         if !is_handling {
-            let socket = self.clone();
-            tokio::spawn(async move { socket.handle_all().await });
+            self.start_handling();
         }
         true
+    }
+
+    /// Starts the task that handles what waits, if there is something, and none runs. What is
+    /// emitted before the client has started waits for that.
+    pub(crate) fn start_handling(&self) {
+        let Some(runtime) = self.shared().runtime() else { return };
+        {
+            let mut inner = self.state().inner();
+            if inner.inbox.is_empty() || std::mem::replace(&mut inner.is_handling, true) {
+                return;
+            }
+        }
+        let socket = self.clone();
+        runtime.spawn(async move { socket.handle_all().await });
     }
 
     /// Handles what waits, one after another, until nothing does.

@@ -46,6 +46,8 @@
 //! - Dropping the last [`Client`] closes the connection and lets go of everything.
 
 mod ack;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 mod client;
 mod context;

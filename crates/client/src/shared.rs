@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicU64},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -12,7 +12,10 @@ use sockeye_protocol::{
     client::{Manager, SocketId},
     socket::{self, Payload},
 };
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, oneshot},
+};
 
 use crate::{
     ConnectError, DisconnectReason, EventError, ManagerEvent,
@@ -34,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) observers: Mutex<Vec<Arc<Observer>>>,
     /// What the task takes when it starts.
     io: Mutex<Option<Io>>,
+    /// Where tasks are started, once that is known: handles may be used outside of any runtime.
+    runtime: OnceLock<Handle>,
     /// Told when the task is through.
     pub(crate) finished: tokio::sync::watch::Sender<bool>,
 }
@@ -101,6 +106,7 @@ impl Shared {
             options,
             observers: Mutex::default(),
             io: Mutex::new(Some(io)),
+            runtime: OnceLock::new(),
             finished: tokio::sync::watch::Sender::new(false),
         }
     }
@@ -143,6 +149,15 @@ impl Shared {
         });
         sockets.push(socket.clone());
         socket
+    }
+
+    /// Says where tasks are started; the first one who says so is right.
+    pub(crate) fn set_runtime(&self, runtime: Handle) {
+        let _ = self.runtime.set(runtime);
+    }
+
+    pub(crate) fn runtime(&self) -> Option<&Handle> {
+        self.runtime.get()
     }
 
     /// What the task is to work with; none if it has started before.

@@ -13,7 +13,7 @@ use sockeye_protocol::{
     client::{AckRequest, Auth, Emit, Policy},
     socket::{EncodedPacket, PacketBuilder, Payload, is_reserved},
 };
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
     AckFuture, AuthError, ConnectError, EmitError, Emitter, EventStream, ListenerId,
@@ -118,11 +118,15 @@ impl Socket {
     /// Connects, without waiting for it. Nothing happens if the socket is active.
     ///
     /// # Panics
-    /// Outside of a tokio runtime, which the client's task needs.
+    /// Outside of a tokio runtime, which the client's task needs, the first time.
     pub fn open(&self) {
         self.shared.command(|manager, now| manager.open(now, self.state.id));
         if let Some(io) = self.shared.take_io() {
-            tokio::spawn(driver::run(self.shared.clone(), io));
+            if self.shared.runtime().is_none() {
+                self.shared.set_runtime(Handle::current());
+            }
+            let task = driver::run(self.shared.clone(), io);
+            self.shared.runtime().expect("it was set").spawn(task);
         }
     }
 
