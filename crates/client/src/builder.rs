@@ -8,7 +8,7 @@ use sockeye_protocol::client::{Config, Manager};
 
 use crate::{
     AuthError, Client, ConnectError, EventError, Revision, Socket, Transport,
-    engine::{Io, Target, TargetOptions, UrlError, parse_url},
+    engine::{Io, Proxy, Target, TargetOptions, UrlError, parse_url},
     shared::{Options, Shared},
 };
 
@@ -94,6 +94,7 @@ impl ClientBuilder {
                 keep_cookies: true,
                 timestamp_param: Some("t".to_owned()),
                 timestamp_websockets: false,
+                proxy: None,
                 max_message_bytes: 16 << 20,
                 request_timeout: Duration::from_secs(60),
                 #[cfg(feature = "tls")]
@@ -158,6 +159,16 @@ impl ClientBuilder {
     /// Whether requests for WebSockets have that parameter as well. Default false.
     pub fn timestamp_websockets(mut self, timestamps: bool) -> Self {
         self.target.timestamp_websockets = timestamps;
+        self
+    }
+
+    /// Connects through an HTTP proxy, `http://user:password@proxy.example:3128`, which is asked for a
+    /// tunnel (`CONNECT`), for plain `http` as well. Default: directly.
+    pub fn proxy(mut self, url: &str) -> Self {
+        match Proxy::parse(url) {
+            Ok(proxy) => self.target.proxy = Some(proxy),
+            Err(error) => self.problem = Some(error.into()),
+        }
         self
     }
 

@@ -35,6 +35,8 @@ pub enum ConnectErrorKind {
     Unreachable,
     /// No secure connection could be made: a certificate is wrong, as a rule.
     Tls,
+    /// The proxy did not make the connection.
+    Proxy,
     /// The HTTP request was answered with this status: the path may be wrong, or a proxy in the way.
     Http(u16),
     /// What answers there does not speak Socket.IO.
@@ -66,6 +68,7 @@ impl ConnectError {
         match failure {
             ConnectFailure::Transport(failure) => match failure {
                 Failure::Tls(_) => ConnectErrorKind::Tls,
+                Failure::Proxy(_) => ConnectErrorKind::Proxy,
                 Failure::Refused { code: Some(5), .. } | Failure::OldRevision => {
                     ConnectErrorKind::UnsupportedVersion
                 }

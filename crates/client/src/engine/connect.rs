@@ -24,9 +24,14 @@ pub(super) enum Stream {
 
 /// Connects to the server.
 pub(super) async fn connect(target: &Target) -> Result<Stream, Failure> {
-    let address = (target.host.as_str(), target.port);
     let failed = |error: io::Error| Failure::Io(error.to_string());
-    let tcp = TcpStream::connect(address).await.map_err(failed)?;
+    let tcp = match &target.options.proxy {
+        Some(proxy) => proxy.connect(&target.full_authority()).await?,
+        None => {
+            let address = (target.host.as_str(), target.port);
+            TcpStream::connect(address).await.map_err(failed)?
+        }
+    };
     // Small packets leave at once.
     tcp.set_nodelay(true).map_err(failed)?;
     if !target.secure {

@@ -7,6 +7,7 @@
 mod connect;
 mod cookies;
 mod polling;
+mod proxy;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
@@ -24,6 +25,7 @@ use tokio::{
 };
 
 use self::polling::Polling;
+pub(crate) use self::proxy::Proxy;
 pub use self::target::UrlError;
 pub(crate) use self::target::{Target, TargetOptions, parse_url};
 #[cfg(feature = "tls")]

@@ -32,6 +32,7 @@ pub(crate) struct TargetOptions {
     pub(crate) timestamp_param: Option<String>,
     /// Whether WebSockets have it as well.
     pub(crate) timestamp_websockets: bool,
+    pub(crate) proxy: Option<super::Proxy>,
     pub(crate) max_message_bytes: usize,
     /// How long the answer to a POST may take.
     pub(crate) request_timeout: Duration,
@@ -61,6 +62,9 @@ pub enum UrlError {
     /// It has no scheme, or another one.
     #[error("the URL must begin with http://, https://, ws:// or wss://")]
     Scheme,
+    /// The proxy's URL has another scheme.
+    #[error("the URL of a proxy must begin with http://")]
+    ProxyScheme,
     /// It has no host.
     #[error("the URL has no host")]
     Host,
@@ -100,6 +104,13 @@ impl Target {
         let Parts { secure, host, port, authority, .. } = parts;
         let cookies = options.keep_cookies.then(Mutex::default);
         Self { secure, host, port, authority, options, cookies }
+    }
+
+    /// Host and port, as a proxy wants them.
+    pub(super) fn full_authority(&self) -> String {
+        let is_v6 = self.host.contains(':');
+        let (open, close) = if is_v6 { ("[", "]") } else { ("", "") };
+        format!("{open}{}{close}:{}", self.host, self.port)
     }
 
     /// Path and query of a request: `/socket.io/?EIO=4&transport=polling&t=…&sid=…`.
@@ -191,6 +202,7 @@ mod tests {
             keep_cookies: true,
             timestamp_param: None,
             timestamp_websockets: true,
+            proxy: None,
             max_message_bytes: 1,
             request_timeout: Duration::ZERO,
             #[cfg(feature = "tls")]
@@ -215,6 +227,7 @@ mod tests {
             keep_cookies: true,
             timestamp_param: None,
             timestamp_websockets: false,
+            proxy: None,
             max_message_bytes: 1,
             request_timeout: Duration::ZERO,
             #[cfg(feature = "tls")]

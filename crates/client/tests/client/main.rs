@@ -5,6 +5,7 @@ mod ends;
 mod explaining;
 mod limits;
 mod moves;
+mod proxies;
 mod reconnecting;
 mod streams;
 #[cfg(feature = "tls")]

@@ -11,6 +11,8 @@ use serde_json::Value;
 pub enum Failure {
     /// The server could not be reached, or the connection broke: what the system says about it.
     Io(String),
+    /// The proxy did not make the connection: why.
+    Proxy(String),
     /// No secure connection could be made: what the TLS library says about it.
     Tls(String),
     /// An HTTP request was refused.
@@ -79,6 +81,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(message) => write!(f, "the server cannot be reached: {message}"),
+            Self::Proxy(message) => write!(f, "the proxy did not make the connection: {message}"),
             Self::Tls(message) => write!(f, "no secure connection: {message}"),
             Self::Refused { status, code, message } => {
                 write!(f, "the server answered {status}")?;
