@@ -1,18 +1,18 @@
 //! The manager: one connection after another, and the sockets that share them.
 
-mod sockets;
+mod joining;
+mod receiving;
+mod sending;
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+pub use sending::{AckRequest, Emit, Policy};
+
+use std::{collections::VecDeque, time::Instant};
 
 use super::{
     AckFailure, Auth, Config, ConnectFailure, DisconnectReason, NotSent, Output, SessionId,
     SocketId,
     backoff::Backoff,
-    buffer::{Waiting, earliest},
-    retry::Entry,
+    buffer::earliest,
     socket::{Socket, Standing},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Failure,
         Revision, Transport, later,
     },
-    socket::{Decoder, EncodedPacket},
+    socket::Decoder,
 };
 
 /// The state machine of a client. `W` is what waits for an acknowledgement; it comes back with
@@ -133,43 +133,6 @@ impl Phase {
             _ => None,
         }
     }
-}
-
-/// An event to be sent.
-#[derive(Debug)]
-pub struct Emit<W> {
-    /// The event, encoded for the socket's namespace.
-    pub packet: EncodedPacket,
-    /// What is to become of its acknowledgement, if the packet asks for one.
-    pub ack: Option<AckRequest<W>>,
-    /// What is to become of it if it cannot leave at once.
-    pub policy: Policy,
-}
-
-/// An acknowledgement that an event asks for.
-#[derive(Debug)]
-pub struct AckRequest<W> {
-    /// The id in the packet; no other event of the socket has it.
-    pub id: u64,
-    /// Who waits for it. None if it only says that the event need not be sent again.
-    pub waiter: Option<W>,
-    /// How long it is waited for, from now on, or per try where events are sent again.
-    pub timeout: Option<Duration>,
-}
-
-/// What becomes of an event that cannot leave at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// It waits for a connection.
-    #[default]
-    Buffer,
-    /// It waits for a connection for so long, and is dropped then. It is sent once only.
-    Expire(Duration),
-    /// It is refused if the socket is not connected.
-    Fail,
-    /// It is dropped if the socket is not connected or what was sent before has not left yet. It is
-    /// sent once only.
-    Volatile,
 }
 
 /// How a socket is.
@@ -547,4 +510,9 @@ impl<W> Manager<W> {
     fn fail_acks(&mut self, waiters: Vec<W>, failure: AckFailure) {
         self.outputs.extend(waiters.into_iter().map(|waiter| Output::Ack(waiter, Err(failure))));
     }
+}
+
+/// The id of the socket at this place.
+fn id_of(index: usize) -> SocketId {
+    SocketId(u32::try_from(index).expect("`socket` has given out this id"))
 }
