@@ -1,5 +1,6 @@
 //! The client against Sockeye's server, over real sockets, and against servers that are none.
 
+mod breaking;
 mod connecting;
 mod ends;
 mod explaining;
@@ -68,6 +69,11 @@ fn channel<T>() -> (mpsc::UnboundedSender<T>, Told<T>) {
 impl<T: Debug> Told<T> {
     async fn next(&mut self) -> T {
         within("what a handler tells", self.0.recv()).await.expect("somebody can still tell")
+    }
+
+    /// The same, if it comes soon enough.
+    async fn next_within(&mut self, patience: Duration) -> Option<T> {
+        tokio::time::timeout(patience, self.0.recv()).await.ok().flatten()
     }
 
     /// Nobody can tell any more.
