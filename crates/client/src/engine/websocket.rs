@@ -78,18 +78,25 @@ pub(super) async fn run(
     let reading = reader.run();
     tokio::pin!(reading);
     let ended = tokio::select! {
-        ended = &mut reading => ended,
+        ended = &mut reading => match ended {
+            Ok(code) => {
+                // The server closes, and is answered, if it still listens.
+                let _ = timeout(LINGER, writer.close(code)).await;
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        },
         written = writer.run(&mut packets, reporter, id) => match written {
-            // All is written: the server's end is awaited, which reads what it has sent before.
-            Ok(()) => timeout(LINGER, reading).await.unwrap_or(Ok(None)).map(|_| None),
+            Ok(()) => {
+                // The server's end is awaited, and what it says until then is still heard.
+                let _ = timeout(LINGER, reading).await;
+                Ok(())
+            }
             Err(error) => Err(Failure::Io(error.to_string())),
         },
     };
     let input = match ended {
-        Ok(code) => {
-            let _ = timeout(LINGER, writer.close(code)).await;
-            ClientInput::WebSocketClosed(id)
-        }
+        Ok(()) => ClientInput::WebSocketClosed(id),
         Err(failure) => ClientInput::WebSocketFailed(id, failure),
     };
     reporter.report(input).await;
