@@ -17,7 +17,7 @@ function refusal(message, data) {
   return error;
 }
 
-export const socketProfiles = { full, protocol, rooms, client, chatter };
+export const socketProfiles = { full, protocol, rooms, client, chatter, api };
 
 // ---------------------------------------------------------------------------------------------- full
 
@@ -290,4 +290,58 @@ function restart(io) {
   io.engine.close();
   http.closeAllConnections();
   setTimeout(() => http.listen(config.boundPort, config.host), config.chatterRestart);
+}
+
+// ----------------------------------------------------------------------------------------------- api
+
+// Beyond the contract: what the API of a server can do and a client can see.
+function api(io) {
+  const made = [];
+  io.on("new_namespace", (namespace) => made.push(namespace.name));
+
+  io.on("connection", (socket) => {
+    const heard = [];
+    const sent = [];
+    socket.onAny((name) => heard.push(`any ${name}`));
+    socket.prependAny((name) => heard.push(`first ${name}`));
+    socket.onAnyOutgoing((name) => sent.push(name));
+    socket.use(([name], next) => next(name === "forbidden" ? new Error("forbidden") : undefined));
+    socket.data = { name: socket.handshake.auth.name ?? null };
+    if (socket.handshake.auth.room) socket.join(socket.handshake.auth.room);
+
+    socket.on("heard", (ack) => ack(heard));
+    socket.on("sent", (ack) => ack(sent));
+    socket.on("made", (ack) => ack(made));
+    socket.on("forbidden", (ack) => ack("not reached"));
+    socket.on("many", (event, ack) => (io.to(socket.id).emit(event), socket.emit(event), ack()));
+    socket.on("ask", async (room, ms, ack) => {
+      try {
+        ack(true, await io.to(room).timeout(ms).emitWithAck("question", room));
+      } catch (error) {
+        ack(false, error.responses);
+      }
+    });
+    socket.on("describe", async (room, ack) => {
+      const found = await io.in(room).fetchSockets();
+      ack(found.map(({ id, data, rooms, handshake }) => ({ id, data, rooms: [...rooms], auth: handshake.auth, xdomain: handshake.xdomain })));
+    });
+    socket.on("move", (from, to, ack) => (io.in(from).socketsJoin(to), io.in(from).socketsLeave(from), ack()));
+    socket.on("close", (room) => io.in(room).disconnectSockets(true));
+    socket.on("disconnecting", (reason) => {
+      for (const room of socket.rooms) socket.to(room).emit("left", socket.id, reason);
+    });
+  });
+
+  const early = io.of("/early");
+  early.use((socket, next) => (socket.emit("early", 1), next()));
+  early.on("connection", (socket) => socket.emit("late", 2));
+
+  const kids = io.of(/^\/kid-\w+$/);
+  kids.use((socket, next) => next(socket.nsp.name === "/kid-shy" ? new Error("shy") : undefined));
+  kids.on("connection", (socket) => {
+    socket.join(socket.handshake.auth.room ?? "none");
+    socket.on("shout", (room, text) => (room === null ? kids : kids.to(room)).emit("shouted", text));
+  });
+
+  io.of((name, auth, next) => setTimeout(() => next(null, name === `/team-${auth.team}`), 10));
 }

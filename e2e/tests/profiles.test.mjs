@@ -158,7 +158,7 @@ for (const mode of MODES) {
     });
   });
 
-  describe(`MessagePack, ${mode}`, notYet("msgpack"), async () => {
+  describe(`MessagePack, ${mode}`, async () => {
     test("events, binary and acknowledgements", async () => {
       const target = await startTarget({ PROFILE: "full", PARSER: "msgpack" });
       const socket = await connect(target, mode, { parser: msgpack.default ?? msgpack, auth: { a: [1] } });

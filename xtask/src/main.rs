@@ -5,6 +5,8 @@ mod audit;
 #[cfg(unix)]
 mod demo;
 #[cfg(unix)]
+mod features;
+#[cfg(unix)]
 mod packages;
 #[cfg(unix)]
 mod report;

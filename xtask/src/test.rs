@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI checks.
 
 use crate::{
-    packages,
+    features, packages,
     report::Report,
     run::{Result, Runner},
     tools::{self, Tool},
@@ -87,6 +87,14 @@ const STEPS: [Step; 13] = [
                 "--no-fail-fast",
             ]))
         },
+    },
+    Step {
+        name: "features",
+        about: "every test that the feature table names exists and runs",
+        part: Part::Rust,
+        needs: &[],
+        tools: &[],
+        run: features::check,
     },
     Step {
         name: "npm",
@@ -291,7 +299,7 @@ mod tests {
     fn named_steps_run_in_order_after_what_they_need() {
         assert_eq!(names(&["browser", "fmt"]), ["fmt", "npm", "build", "browser"]);
         assert_eq!(names(&["prerequisites"]), [""; 0]);
-        assert_eq!(names(&["--rust"]), ["fmt", "clippy", "doc", "unit"]);
+        assert_eq!(names(&["--rust"]), ["fmt", "clippy", "doc", "unit", "features"]);
         assert_eq!(names(&["--rust", "--e2e"]), names(&[]));
         assert_eq!(names(&[]).len(), STEPS.len());
     }

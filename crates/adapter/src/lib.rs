@@ -5,17 +5,19 @@
 //! an object, chosen when the server is built, and never a type parameter.
 
 mod acks;
+mod details;
 mod flags;
 mod memory;
 mod rooms;
 mod target;
 
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use sockeye_protocol::Sid;
 pub use sockeye_protocol::socket::EncodedPacket;
 
 pub use acks::{AckCollector, Silence};
+pub use details::{FetchError, HandshakeDetails, SocketDetails};
 pub use flags::Flags;
 pub use memory::MemoryAdapter;
 pub use rooms::Rooms;
@@ -24,7 +26,14 @@ pub use target::Target;
 /// A room's name.
 pub type Room = Arc<str>;
 
+/// The sockets of all nodes, once those have answered.
+pub type Fetching =
+    Pin<Box<dyn Future<Output = Result<Vec<SocketDetails>, FetchError>> + Send + 'static>>;
+
 /// A socket of this node, as an adapter sees it.
+///
+/// But for [`id`](Self::id) and [`deliver`](Self::deliver), the methods lock the socket and call
+/// the adapter, so an adapter must call them with no lock of its own held.
 pub trait Recipient: Send + Sync + 'static {
     /// The socket's id, which is a room of its own.
     fn id(&self) -> Sid;
@@ -37,9 +46,6 @@ pub trait Recipient: Send + Sync + 'static {
 
     /// Queues an event that asks for an acknowledgement under `id`, and sees to it that the
     /// collector is told of the answer, or of its loss.
-    ///
-    /// Other than [`deliver`](Self::deliver), this locks the socket, so it must be called with no
-    /// lock held.
     fn ask(
         &self,
         packet: &EncodedPacket,
@@ -47,11 +53,24 @@ pub trait Recipient: Send + Sync + 'static {
         volatile: bool,
         collector: &Arc<dyn AckCollector>,
     );
+
+    /// What other nodes may know of the socket.
+    fn details(self: Arc<Self>) -> SocketDetails;
+
+    /// The socket enters rooms, as far as it may.
+    fn join(self: Arc<Self>, rooms: &[Room]);
+
+    /// The socket leaves rooms.
+    fn leave(self: Arc<Self>, rooms: &[Room]);
+
+    /// The socket is sent out of its namespace; `close`: and its connection is closed.
+    fn disconnect(self: Arc<Self>, close: bool);
 }
 
 /// Knows who is where in one namespace, and carries packets there.
 ///
-/// Every method may be called from any thread, at any time, and must not block.
+/// Every method may be called from any thread, at any time, and must not block. Those that are
+/// provided act on the sockets of this node; an adapter of several nodes has the others do the same.
 pub trait Adapter: Send + Sync + 'static {
     /// A socket has connected. It is in these rooms from the start, and in the room named by its
     /// id, which no adapter needs to keep as one.
@@ -106,5 +125,27 @@ pub trait Adapter: Send + Sync + 'static {
         for recipient in recipients {
             recipient.ask(packet, id, flags.volatile, collector);
         }
+    }
+    /// Tells of every socket of the target, wherever it is.
+    fn fetch_sockets(&self, target: &Target, _flags: Flags) -> Fetching {
+        let recipients = self.recipients(target).into_iter();
+        let details = recipients.map(|recipient| recipient.details()).collect();
+        Box::pin(std::future::ready(Ok(details)))
+    }
+
+    /// Every socket of the target, wherever it is, enters rooms.
+    fn join_sockets(&self, target: &Target, rooms: &[Room], _flags: Flags) {
+        self.recipients(target).into_iter().for_each(|recipient| recipient.join(rooms));
+    }
+
+    /// Every socket of the target, wherever it is, leaves rooms.
+    fn leave_sockets(&self, target: &Target, rooms: &[Room], _flags: Flags) {
+        self.recipients(target).into_iter().for_each(|recipient| recipient.leave(rooms));
+    }
+
+    /// Every socket of the target, wherever it is, is sent out of the namespace; `close`: and its
+    /// connection is closed.
+    fn disconnect_sockets(&self, target: &Target, close: bool, _flags: Flags) {
+        self.recipients(target).into_iter().for_each(|recipient| recipient.disconnect(close));
     }
 }

@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
-use sockeye_adapter::{AckCollector, Flags, Target};
+use sockeye_adapter::{AckCollector, FetchError, Flags, Target};
 use sockeye_event::FromReply;
 
 use crate::{
-    BroadcastAckFuture, EmitError, IntoRooms, Namespace, Socket, broadcast_ack::Gathering, emit,
+    BroadcastAckFuture, EmitError, IntoRooms, Namespace, RemoteSocket, Socket,
+    broadcast_ack::Gathering, emit, room,
 };
 
 /// Whom an event is for, narrowed step by step: `io.to("a").to("b").except("c").emit(…)`. A socket
@@ -84,7 +85,7 @@ impl Broadcast {
     /// If the name is reserved, or a value has no form on the wire. That a socket is gone or slow
     /// is no error.
     pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        let packet = emit::encode_event(self.namespace.name(), None, event, &args)?;
+        let packet = emit::encode_event(&self.namespace, None, event, &args)?;
         self.namespace.adapter().broadcast(&packet, &self.target, self.flags);
         Ok(())
     }
@@ -118,7 +119,7 @@ impl Broadcast {
         args: impl Serialize,
     ) -> BroadcastAckFuture<R> {
         let id = self.namespace.next_ack_id();
-        let packet = match emit::encode_event(self.namespace.name(), Some(id), event, &args) {
+        let packet = match emit::encode_event(&self.namespace, Some(id), event, &args) {
             Ok(packet) => packet,
             Err(error) => return BroadcastAckFuture::failed(error),
         };
@@ -127,6 +128,48 @@ impl Broadcast {
         let adapter = self.namespace.adapter();
         adapter.broadcast_with_ack(&packet, id, &self.target, self.flags, &collector);
         BroadcastAckFuture::waiting(self.namespace.clone(), id, gathering, self.timeout)
+    }
+
+    /// The sockets that the event would go to now, on all nodes, as they are at this moment.
+    ///
+    /// ```
+    /// # use sockeye::{Server, adapter::FetchError};
+    /// # async fn list(io: Server) -> Result<(), FetchError> {
+    /// for socket in io.to("players").fetch_sockets().await? {
+    ///     println!("{} from {}", socket.id(), socket.handshake().address);
+    ///     socket.join("lobby");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If another node does not answer. The in-memory adapter knows no others.
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, FetchError> {
+        let found = self.namespace.adapter().fetch_sockets(&self.target, self.flags).await?;
+        let remote = |details| RemoteSocket::new(self.namespace.clone(), details);
+        Ok(found.into_iter().map(remote).collect())
+    }
+
+    /// All these sockets enter a room, or several, on all nodes. A socket that would be in too many
+    /// enters none of them, which is logged.
+    pub fn sockets_join(&self, rooms: impl IntoRooms) {
+        let rooms = room::rooms(rooms);
+        self.namespace.adapter().join_sockets(&self.target, &rooms, self.flags);
+    }
+
+    /// All these sockets leave a room, or several, on all nodes.
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) {
+        let rooms = room::rooms(rooms);
+        self.namespace.adapter().leave_sockets(&self.target, &rooms, self.flags);
+    }
+
+    /// All these sockets are sent out of the namespace, on all nodes, as by
+    /// [`Socket::disconnect`]; `close`: and their connections closed, as by
+    /// [`Socket::disconnect_all`].
+    pub fn disconnect_sockets(&self, close: bool) {
+        self.namespace.adapter().disconnect_sockets(&self.target, close, self.flags);
     }
 
     /// The sockets of this node that the event would go to now.

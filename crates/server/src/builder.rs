@@ -4,7 +4,7 @@ use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use sockeye_adapter::{Adapter, MemoryAdapter};
 use sockeye_engine::{Config, Cors, Transports};
-use sockeye_protocol::socket::Limits;
+use sockeye_protocol::socket::{Limits, Parser};
 
 use crate::{EventError, Server};
 
@@ -22,10 +22,13 @@ pub(crate) struct Options {
     pub(crate) ack_timeout: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) max_rooms: usize,
+    pub(crate) max_child_namespaces: usize,
+    pub(crate) cleanup_empty_child_namespaces: bool,
     pub(crate) max_pending_acks: usize,
     pub(crate) max_backlog_bytes: usize,
     pub(crate) send_errors: bool,
     pub(crate) on_error: Option<Box<dyn Fn(&EventError) + Send + Sync>>,
+    pub(crate) parser: Option<Box<dyn Parser>>,
     pub(crate) states: Vec<Arc<dyn Any + Send + Sync>>,
     pub(crate) adapter: Box<dyn Fn(&str) -> Arc<dyn Adapter> + Send + Sync>,
 }
@@ -47,10 +50,13 @@ impl Default for ServerBuilder {
                 ack_timeout: Some(Duration::from_secs(5)),
                 limits: Limits::default(),
                 max_rooms: 10_000,
+                max_child_namespaces: 10_000,
+                cleanup_empty_child_namespaces: true,
                 max_pending_acks: 10_000,
                 max_backlog_bytes: 4 << 20,
                 send_errors: false,
                 on_error: None,
+                parser: None,
                 states: Vec::new(),
                 adapter: Box::new(|_| Arc::new(MemoryAdapter::new())),
             },
@@ -155,6 +161,21 @@ impl ServerBuilder {
         self
     }
 
+    /// How many namespaces clients may bring about. Default 10,000. To ask for one more is answered
+    /// with `Invalid namespace`. See [`Server::of_matching`].
+    pub fn max_child_namespaces(mut self, namespaces: usize) -> Self {
+        self.options.max_child_namespaces = namespaces;
+        self
+    }
+
+    /// Whether a namespace that a client has brought about goes with its last socket, and with it
+    /// what was registered there. Default true: otherwise clients could fill the server with empty
+    /// ones. Namespaces that the application has made with [`Server::of`] stay.
+    pub fn cleanup_empty_child_namespaces(mut self, clean_up: bool) -> Self {
+        self.options.cleanup_empty_child_namespaces = clean_up;
+        self
+    }
+
     /// How many rooms a socket may join. Default 10,000. See [`Socket::join`](crate::Socket::join).
     pub fn max_rooms(mut self, rooms: usize) -> Self {
         self.options.max_rooms = rooms;
@@ -225,6 +246,19 @@ impl ServerBuilder {
     /// client's business. It is always told that its arguments do not fit.
     pub fn send_errors(mut self, send: bool) -> Self {
         self.options.send_errors = send;
+        self
+    }
+
+    /// The form that packets have on the wire, which clients must have too. Default: that of
+    /// `socket.io-parser`, which every client has unless it is told otherwise. `MessagePack`, with
+    /// the feature `msgpack`, is for clients with `socket.io-msgpack-parser`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "msgpack")]
+    /// let io = sockeye::Server::builder().parser(sockeye::parser::MessagePack).build();
+    /// ```
+    pub fn parser(mut self, parser: impl Parser) -> Self {
+        self.options.parser = Some(Box::new(parser));
         self
     }
 

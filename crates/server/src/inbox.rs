@@ -112,15 +112,9 @@ pub(crate) fn call_all(
         let call = catch_unwind(AssertUnwindSafe(|| handler.call(context, event.clone())));
         let outcome = match call {
             Ok(Call::Ready(outcome)) => Ok(outcome),
-            Ok(Call::Pending(mut future)) => {
-                let mut cx = std::task::Context::from_waker(Waker::noop());
-                match poll_caught(&mut future, &mut cx) {
-                    Poll::Ready(outcome) => outcome,
-                    Poll::Pending => {
-                        running.futures.push(future);
-                        continue;
-                    }
-                }
+            Ok(Call::Pending(future)) => {
+                running.start(&context.socket, future);
+                continue;
             }
             Err(panic) => Err(panic),
         };
@@ -150,8 +144,29 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// What is done for an event by a future, which is polled where it stands.
+    pub(crate) fn by(socket: &Socket, name: &ByteString, ack: &Ack, future: HandlerFuture) -> Self {
+        let mut running = Self { name: name.clone(), ack: ack.clone(), futures: vec![] };
+        running.start(socket, future);
+        running
+    }
+
+    fn start(&mut self, socket: &Socket, mut future: HandlerFuture) {
+        let mut cx = std::task::Context::from_waker(Waker::noop());
+        match poll_caught(&mut future, &mut cx) {
+            Poll::Ready(outcome) => self.conclude(socket, outcome),
+            Poll::Pending => self.futures.push(future),
+        }
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         self.futures.is_empty()
+    }
+
+    /// Both, of one event or of one end.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.futures.extend(other.futures);
+        self
     }
 
     /// Waits for all of them.

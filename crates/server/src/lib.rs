@@ -63,8 +63,11 @@ mod inbox;
 mod listener;
 mod middleware;
 mod namespace;
+mod parent;
 mod reason;
+mod remote;
 mod room;
+mod seat;
 mod server;
 mod socket;
 
@@ -79,13 +82,28 @@ pub use self::{
     extensions::Extensions,
     extract::{Context, Extension, State},
     listener::ListenerId,
-    middleware::{Middleware, Verdict},
+    middleware::{Middleware, Refused, Verdict},
     namespace::Namespace,
+    parent::{ParentBroadcast, ParentNamespace},
     reason::DisconnectReason,
+    remote::{RemoteAckFuture, RemoteSocket},
     room::IntoRooms,
     server::{Counts, Listening, Server},
     socket::{Socket, SocketEmitter, TooManyRooms},
 };
+/// The form of packets on the wire, and what it takes to give them another one.
+pub mod parser {
+    #[cfg(feature = "msgpack")]
+    pub use sockeye_protocol::socket::MessagePack;
+    pub use sockeye_protocol::{
+        engine::Message,
+        socket::{
+            Ack, Decode, DecodeError, EncodedPacket, Event, Limits, Packet, Parser, Payload,
+            UnfitPacket,
+        },
+    };
+}
+
 pub use sockeye_adapter as adapter;
 pub use sockeye_engine::{
     Cors, EngineLayer, EngineService, Handshake, LayerService, Query, RemoteAddr, Served, Sid,

@@ -12,6 +12,10 @@ use sockeye_event::{BoxedHandler, Handler, erase};
 
 use crate::extract::Context;
 
+/// Under which names handlers of the end are kept. Clients cannot emit them.
+pub(crate) const DISCONNECTING: &str = "disconnecting";
+pub(crate) const DISCONNECT: &str = "disconnect";
+
 /// Names one registration of a handler, to take it back with `off_listener`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerId(u64);
@@ -61,44 +65,104 @@ impl Listener {
 #[must_use = "to be dropped once no lock is held"]
 pub(crate) struct Removed(#[expect(dead_code, reason = "only dropped")] Arc<[Listener]>);
 
-/// Handlers by the names of their events. Those of one event are kept in one shared slice, so that
-/// whoever calls them takes a reference and holds no lock.
-#[derive(Default)]
-pub(crate) struct Listeners(HashMap<Box<str>, Arc<[Listener]>>);
+/// What a handler is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Topic<'a> {
+    /// Events of this name from clients.
+    Event(&'a str),
+    /// All events from clients.
+    Any,
+    /// All events that are emitted.
+    AnyOutgoing,
+}
+
+/// Where a handler goes among the others of its topic.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    First,
+    Last,
+}
+
+/// The handlers of one topic in a shared slice, so that whoever calls them takes a reference and
+/// holds no lock.
+pub(crate) type Called = Arc<[Listener]>;
+
+/// Handlers by their topics.
+#[derive(Clone, Default)]
+pub(crate) struct Listeners {
+    events: HashMap<Box<str>, Called>,
+    any: Option<Called>,
+    any_outgoing: Option<Called>,
+}
 
 impl Listeners {
-    pub(crate) fn add(&mut self, event: &str, listener: Listener) {
-        let listeners = self.0.entry(event.into()).or_default();
-        *listeners = listeners.iter().cloned().chain([listener]).collect();
+    pub(crate) fn add(&mut self, topic: Topic<'_>, place: Place, listener: Listener) {
+        let listeners = match topic {
+            Topic::Event(name) => self.events.entry(name.into()).or_default(),
+            Topic::Any => self.any.get_or_insert_default(),
+            Topic::AnyOutgoing => self.any_outgoing.get_or_insert_default(),
+        };
+        let before = listeners.iter().cloned();
+        *listeners = match place {
+            Place::First => [listener].into_iter().chain(before).collect(),
+            Place::Last => before.chain([listener]).collect(),
+        };
     }
 
-    pub(crate) fn get(&self, event: &str) -> Option<Arc<[Listener]>> {
-        self.0.get(event).cloned()
+    pub(crate) fn get(&self, event: &str) -> Option<Called> {
+        self.events.get(event).cloned()
     }
 
-    /// Forgets all handlers of an event, which are returned.
-    pub(crate) fn remove_event(&mut self, event: &str) -> Option<Removed> {
-        self.0.remove(event).map(Removed)
+    pub(crate) fn has(&self, event: &str) -> bool {
+        self.events.contains_key(event)
+    }
+
+    pub(crate) fn any(&self) -> Option<Called> {
+        self.any.clone()
+    }
+
+    pub(crate) fn any_outgoing(&self) -> Option<Called> {
+        self.any_outgoing.clone()
+    }
+
+    /// Forgets all handlers of a topic, which are returned.
+    pub(crate) fn remove_all(&mut self, topic: Topic<'_>) -> Option<Removed> {
+        let removed = match topic {
+            Topic::Event(name) => self.events.remove(name),
+            Topic::Any => self.any.take(),
+            Topic::AnyOutgoing => self.any_outgoing.take(),
+        };
+        removed.map(Removed)
     }
 
     /// Forgets one handler, which is returned among others if it was there.
     pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Removed> {
         let is_it = |listener: &Listener| listener.id == id;
-        let mut events = self.0.iter();
-        let event = events.find(|(_, listeners)| listeners.iter().any(is_it))?.0.clone();
-        self.retain(&event, |listener| !is_it(listener))
+        let has_it = |listeners: &Called| listeners.iter().any(is_it);
+        if self.any.as_ref().is_some_and(has_it) {
+            return self.retain(Topic::Any, |listener| !is_it(listener));
+        }
+        if self.any_outgoing.as_ref().is_some_and(has_it) {
+            return self.retain(Topic::AnyOutgoing, |listener| !is_it(listener));
+        }
+        let event = self.events.iter().find(|(_, listeners)| has_it(listeners))?.0.clone();
+        self.retain(Topic::Event(&event), |listener| !is_it(listener))
     }
 
     /// Forgets the handlers of an event whose one time is over; they are returned among others.
     pub(crate) fn remove_over(&mut self, event: &str) -> Option<Removed> {
-        self.retain(event, |listener| !listener.is_over())
+        self.retain(Topic::Event(event), |listener| !listener.is_over())
     }
 
-    fn retain(&mut self, event: &str, keep: impl Fn(&Listener) -> bool) -> Option<Removed> {
-        let listeners = self.0.get_mut(event)?;
-        let kept: Arc<[_]> = listeners.iter().filter(|&listener| keep(listener)).cloned().collect();
+    fn retain(&mut self, topic: Topic<'_>, keep: impl Fn(&Listener) -> bool) -> Option<Removed> {
+        let listeners = match topic {
+            Topic::Event(name) => self.events.get_mut(name)?,
+            Topic::Any => self.any.as_mut()?,
+            Topic::AnyOutgoing => self.any_outgoing.as_mut()?,
+        };
+        let kept: Called = listeners.iter().filter(|&listener| keep(listener)).cloned().collect();
         if kept.is_empty() {
-            return self.remove_event(event);
+            return self.remove_all(topic);
         }
         Some(Removed(std::mem::replace(listeners, kept)))
     }
@@ -106,15 +170,10 @@ impl Listeners {
 
 /// Tells who registers a handler under the name of what is no event that it was wrong.
 pub(crate) fn warn_of_name(event: &str) {
-    match event {
-        "connection" | "connect" => tracing::warn!(
+    if matches!(event, "connection" | "connect") {
+        tracing::warn!(
             "`on(\"{event}\", …)` hears an event that clients emit under that name; \
              `on_connection` is called when they connect"
-        ),
-        "disconnecting" => tracing::warn!(
-            "`on(\"{event}\", …)` is never called; `on_disconnect` is, and there the rooms that \
-             the socket was in can still be read"
-        ),
-        _ => (),
+        );
     }
 }

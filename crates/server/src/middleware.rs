@@ -2,12 +2,14 @@
 
 use std::{future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
-use sockeye_event::{Event, FromEvent};
+use sockeye_event::{ArgumentError, Event, FromEvent};
 
 use crate::{ConnectError, IntoConnectError, extract::Context};
 
-/// A function that lets a socket into a namespace or refuses it. It takes what a handler takes;
-/// its one argument is the client's `auth`. It is async or plain, and returns `Result<(), E>`,
+/// A function that lets a socket into a namespace or refuses it
+/// ([`Namespace::middleware`](crate::Namespace::middleware)), or an event to its handlers
+/// ([`Socket::middleware`](crate::Socket::middleware)). It takes what a handler takes; for a socket
+/// the one argument is the client's `auth`. It is async or plain, and returns `Result<(), E>`,
 /// where `E` is a [`ConnectError`], what becomes one (a string, a boxed error), or any other type
 /// that implements [`Error`](std::error::Error), whose text the client gets. See
 /// [`IntoConnectError`].
@@ -24,7 +26,17 @@ pub trait Middleware<M>: Send + Sync + 'static {
 }
 
 /// What a middleware says, now or later.
-pub type Verdict = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
+pub type Verdict = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>>;
+
+/// Why a middleware lets something not pass.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Refused {
+    /// What the client sent does not fit the parameters, so that the middleware did not run.
+    Arguments(ArgumentError),
+    /// The middleware says so.
+    Error(ConnectError),
+}
 
 /// Marks middlewares that return a future.
 pub struct Awaited<Parameters, E, M>(PhantomData<fn(Parameters) -> (E, M)>);
@@ -45,10 +57,12 @@ macro_rules! impl_middleware {
             fn call(&self, context: &Context, mut event: Event<'_>) -> Verdict {
                 $(let $parameter = match $parameter::from_event(context, &mut event) {
                     Ok(parameter) => parameter,
-                    Err(error) => return refuse(&error),
+                    Err(error) => return refuse(error),
                 };)*
                 let verdict = self($($parameter),*);
-                Box::pin(async move { verdict.await.map_err(E::into_connect_error) })
+                Box::pin(async move {
+                    verdict.await.map_err(|error| Refused::Error(error.into_connect_error()))
+                })
             }
         }
 
@@ -62,9 +76,10 @@ macro_rules! impl_middleware {
             fn call(&self, context: &Context, mut event: Event<'_>) -> Verdict {
                 $(let $parameter = match $parameter::from_event(context, &mut event) {
                     Ok(parameter) => parameter,
-                    Err(error) => return refuse(&error),
+                    Err(error) => return refuse(error),
                 };)*
-                let verdict = self($($parameter),*).map_err(E::into_connect_error);
+                let verdict = self($($parameter),*);
+                let verdict = verdict.map_err(|error| Refused::Error(error.into_connect_error()));
                 Box::pin(std::future::ready(verdict))
             }
         }
@@ -78,10 +93,8 @@ impl_middleware!(A1 A2 A3);
 impl_middleware!(A1 A2 A3 A4);
 impl_middleware!(A1 A2 A3 A4 A5);
 
-/// The client's auth does not fit. It is told so, without the details of our types.
-fn refuse(error: &sockeye_event::ArgumentError) -> Verdict {
-    tracing::debug!(%error, "the auth of a client does not fit a middleware");
-    Box::pin(std::future::ready(Err(ConnectError::new("Invalid auth"))))
+fn refuse(error: ArgumentError) -> Verdict {
+    Box::pin(std::future::ready(Err(Refused::Arguments(error))))
 }
 
 pub(crate) type BoxedMiddleware = Arc<dyn Fn(&Context, Event<'_>) -> Verdict + Send + Sync>;

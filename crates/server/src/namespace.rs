@@ -1,28 +1,29 @@
 //! Namespaces.
 
+mod emitting;
+mod listening;
+
 use std::{
     collections::HashMap,
     fmt,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
-use serde::Serialize;
-use sockeye_adapter::{Adapter, Room};
-use sockeye_event::{Event, FromReply, Handler};
+use sockeye_adapter::{Adapter, MemoryAdapter, Room};
+use sockeye_event::Event;
 use sockeye_protocol::socket::Payload;
+use tokio::sync::Semaphore;
 
 use crate::{
-    Broadcast, BroadcastAckFuture, ConnectError, EmitError, IntoRooms, ListenerId, Middleware, Sid,
-    Socket,
+    ConnectError, Middleware, Sid, Socket,
     extract::Context,
-    listener::{Listener, Listeners, warn_of_name},
-    middleware::{self, BoxedMiddleware},
+    listener::{Called, Listeners},
+    middleware::{self, BoxedMiddleware, Refused},
+    parent::Parent,
     server::Core,
-    socket::DISCONNECT,
 };
 
 /// A namespace: sockets, rooms and handlers of their own, over the connections that clients have
@@ -39,91 +40,94 @@ struct Inner {
     handlers: RwLock<Handlers>,
     /// Acknowledgements are numbered over all sockets, so that what is broadcast is the same for all.
     next_ack: AtomicU64,
+    hears_outgoing: AtomicBool,
+    kind: Kind,
+    /// Sockets that are connecting or connected.
+    population: AtomicUsize,
+    /// Closed once everybody has been told that the namespace is there; sockets wait for that.
+    announcement: Semaphore,
 }
 
+/// Why there is a namespace.
+enum Kind {
+    /// The application wants it.
+    Wanted,
+    /// It is like its parent says. `is_passing`: a client brought it about, so it may go again.
+    Child { parent: Arc<Parent>, is_passing: bool },
+}
+
+/// What is handed on from parents to children.
 #[derive(Default)]
+struct Registry {
+    handlers: Handlers,
+    middlewares: Arc<[BoxedMiddleware]>,
+    hears_outgoing: bool,
+}
+
+#[derive(Clone, Default)]
 struct Handlers {
     events: Listeners,
-    connection: Arc<[Listener]>,
+    connection: Called,
 }
 
 impl Namespace {
     pub(crate) fn new(name: &str, core: Arc<Core>) -> Self {
+        let adapter = (core.options.adapter)(name);
+        Self::with(name, core, adapter, Kind::Wanted, Registry::default())
+    }
+
+    /// One with the handlers that its parent has now.
+    pub(crate) fn child(
+        name: &str,
+        core: Arc<Core>,
+        parent: Arc<Parent>,
+        is_passing: bool,
+    ) -> Self {
+        let adapter = (core.options.adapter)(name);
+        let registry = parent.template().registry();
+        Self::with(name, core, adapter, Kind::Child { parent, is_passing }, registry)
+    }
+
+    /// One that only keeps handlers for others.
+    pub(crate) fn template(core: Arc<Core>) -> Self {
+        let adapter = Arc::new(MemoryAdapter::new());
+        Self::with("", core, adapter, Kind::Wanted, Registry::default())
+    }
+
+    fn with(
+        name: &str,
+        core: Arc<Core>,
+        adapter: Arc<dyn Adapter>,
+        kind: Kind,
+        registry: Registry,
+    ) -> Self {
         Self(Arc::new(Inner {
-            adapter: (core.options.adapter)(name),
             name: name.into(),
             core,
+            adapter,
             sockets: RwLock::default(),
-            middlewares: RwLock::default(),
-            handlers: RwLock::default(),
+            middlewares: RwLock::new(registry.middlewares),
+            handlers: RwLock::new(registry.handlers),
             next_ack: AtomicU64::new(0),
+            hears_outgoing: AtomicBool::new(registry.hears_outgoing),
+            kind,
+            population: AtomicUsize::new(0),
+            announcement: Semaphore::new(0),
         }))
+    }
+
+    /// What the application has registered so far.
+    fn registry(&self) -> Registry {
+        Registry {
+            handlers: self.handlers().clone(),
+            middlewares: self.middlewares(),
+            hears_outgoing: self.hears_outgoing(),
+        }
     }
 
     /// The name, such as `/` or `/admin`.
     pub fn name(&self) -> &str {
         &self.0.name
-    }
-
-    /// Calls a handler for every socket that joins the namespace. Its argument is the client's
-    /// `auth`, if one is asked for: `|socket: Socket, auth: Token| …`.
-    ///
-    /// Events of the socket wait until the handler has returned, so none is lost while it is busy
-    /// registering others. There can be several.
-    ///
-    /// If the client goes away while the handler runs, the handlers of
-    /// [`on_disconnect`](Socket::on_disconnect) wait as well until it has returned, so those that
-    /// it registers are called.
-    pub fn on_connection<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
-        let listener = Listener::on(handler);
-        let id = listener.id();
-        let mut handlers = self.handlers_mut();
-        handlers.connection = handlers.connection.iter().cloned().chain([listener]).collect();
-        id
-    }
-
-    /// Calls a handler for every event of that name, of every socket in the namespace. It is
-    /// registered once and costs a socket nothing; [`Socket::on`] is for one socket.
-    ///
-    /// There can be several for an event; they are called in the order of their registration,
-    /// these before those of the socket.
-    pub fn on<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
-        warn_of_name(event);
-        self.add(event, Listener::on(handler))
-    }
-
-    /// Calls a handler for the next event of that name only, whichever socket's it is.
-    pub fn once<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
-        self.add(event, Listener::once(handler))
-    }
-
-    /// Calls a handler for every socket that leaves the namespace. See [`Socket::on_disconnect`].
-    pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
-        self.add(DISCONNECT, Listener::on(handler))
-    }
-
-    fn add(&self, event: &str, listener: Listener) -> ListenerId {
-        let id = listener.id();
-        self.handlers_mut().events.add(event, listener);
-        id
-    }
-
-    /// Forgets the namespace's handlers of an event; whether there were any.
-    pub fn off(&self, event: &str) -> bool {
-        let removed = self.handlers_mut().events.remove_event(event);
-        removed.is_some()
-    }
-
-    /// Forgets one handler; whether it was there.
-    pub fn off_listener(&self, id: ListenerId) -> bool {
-        let (connection, removed) = {
-            let mut handlers = self.handlers_mut();
-            let kept = handlers.connection.iter().filter(|listener| listener.id() != id);
-            let kept = kept.cloned().collect();
-            let connection = std::mem::replace(&mut handlers.connection, kept);
-            (connection, handlers.events.remove(id))
-        };
-        removed.is_some() || connection.iter().any(|listener| listener.id() == id)
     }
 
     /// Forgets handlers for once whose time is over.
@@ -155,55 +159,6 @@ impl Namespace {
         let mut middlewares = self.0.middlewares.write().unwrap_or_else(PoisonError::into_inner);
         let more = middleware::erase(middleware);
         *middlewares = middlewares.iter().cloned().chain([more]).collect();
-    }
-
-    /// Emits to every socket in the namespace. See [`Broadcast::emit`].
-    pub fn emit<T: Serialize>(&self, event: &str, args: T) {
-        Broadcast::new(self.clone()).emit(event, args);
-    }
-
-    /// The same, for those who want to know whether it could be encoded.
-    pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        Broadcast::new(self.clone()).try_emit(event, args)
-    }
-
-    /// Emits an event that every socket is to answer. See [`Broadcast::emit_with_ack`].
-    pub fn emit_with_ack<R: FromReply>(
-        &self,
-        event: &str,
-        args: impl Serialize,
-    ) -> BroadcastAckFuture<R> {
-        Broadcast::new(self.clone()).emit_with_ack(event, args)
-    }
-
-    /// The sockets in a room, or in several; each gets an event once.
-    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
-        Broadcast::new(self.clone()).to(rooms)
-    }
-
-    /// The same as [`to`](Self::to).
-    pub fn within(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.to(rooms)
-    }
-
-    /// The sockets that are not in a room, or in any of several.
-    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
-        Broadcast::new(self.clone()).except(rooms)
-    }
-
-    /// The sockets that can take an event now. See [`Broadcast::volatile`].
-    pub fn volatile(&self) -> Broadcast {
-        Broadcast::new(self.clone()).volatile()
-    }
-
-    /// The sockets of this node. See [`Broadcast::local`].
-    pub fn local(&self) -> Broadcast {
-        Broadcast::new(self.clone()).local()
-    }
-
-    /// All sockets, whose answers are waited for so long. See [`Broadcast::timeout`].
-    pub fn timeout(&self, timeout: Duration) -> Broadcast {
-        Broadcast::new(self.clone()).timeout(timeout)
     }
 
     /// The sockets in the namespace on this node. Those in middlewares are not among them yet.
@@ -238,16 +193,62 @@ impl Namespace {
         self.0.sockets.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn listeners(&self, event: &str) -> Option<Arc<[Listener]>> {
-        self.handlers().events.get(event)
+    /// The handlers of all events, and those of this one.
+    pub(crate) fn listeners(&self, event: &str) -> (Option<Called>, Option<Called>) {
+        let handlers = self.handlers();
+        (handlers.events.any(), handlers.events.get(event))
     }
 
-    pub(crate) fn connection_listeners(&self) -> Arc<[Listener]> {
+    pub(crate) fn listens(&self, event: &str) -> bool {
+        self.handlers().events.has(event)
+    }
+
+    pub(crate) fn any_outgoing(&self) -> Option<Called> {
+        self.handlers().events.any_outgoing()
+    }
+
+    /// Whether there has been a handler of all that is emitted.
+    pub(crate) fn hears_outgoing(&self) -> bool {
+        self.0.hears_outgoing.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn connection_listeners(&self) -> Called {
         self.handlers().connection.clone()
     }
 
-    pub(crate) fn has_middlewares(&self) -> bool {
-        !self.middlewares().is_empty()
+    /// Whether those who join need not wait for anything.
+    pub(crate) fn lets_in_at_once(&self) -> bool {
+        self.0.announcement.is_closed() && self.middlewares().is_empty()
+    }
+
+    /// Everybody has been told that the namespace is there.
+    pub(crate) fn open(&self) {
+        self.0.announcement.close();
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn is_child_of(&self, parent: &Arc<Parent>) -> bool {
+        matches!(&self.0.kind, Kind::Child { parent: own, .. } if Arc::ptr_eq(own, parent))
+    }
+
+    /// A socket is about to be in it.
+    pub(crate) fn enter(&self) {
+        self.0.population.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A socket is in it no more. Whether the namespace is to be cleaned up.
+    pub(crate) fn leave(&self) -> bool {
+        self.0.population.fetch_sub(1, Ordering::SeqCst) == 1 && self.is_deserted()
+    }
+
+    /// Whether it has come by itself, and nobody is left.
+    pub(crate) fn is_deserted(&self) -> bool {
+        matches!(self.0.kind, Kind::Child { is_passing: true, .. })
+            && self.0.core.options.cleanup_empty_child_namespaces
+            && self.0.population.load(Ordering::SeqCst) == 0
     }
 
     /// Asks all middlewares whether the socket may join.
@@ -257,11 +258,20 @@ impl Namespace {
         auth: &Payload,
     ) -> Result<(), ConnectError> {
         let context = Context { socket: socket.clone(), reason: None };
+        // It is closed, never released: this only waits.
+        let _ = self.0.announcement.acquire().await;
         let middlewares = self.middlewares();
         for middleware in middlewares.iter() {
             let verdict =
                 middleware(&context, Event::new("connect", auth, sockeye_event::Ack::none()));
-            verdict.await?;
+            verdict.await.map_err(|refused| match refused {
+                Refused::Error(error) => error,
+                // The client is told so, without the details of our types.
+                Refused::Arguments(error) => {
+                    tracing::debug!(%error, "the auth of a client does not fit a middleware");
+                    ConnectError::new("Invalid auth")
+                }
+            })?;
         }
         Ok(())
     }

@@ -1,30 +1,29 @@
 //! The server.
 
+mod main_namespace;
+mod namespaces;
+
 use std::{
-    collections::HashMap,
     fmt,
     future::Future,
     io,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
-use serde::Serialize;
-use sockeye_adapter::Room;
+use serde::{Serialize, de::DeserializeOwned};
 use sockeye_engine::{Application, Engine, EngineLayer, EngineService, Served, Session};
-use sockeye_event::{FromReply, Handler};
 use tokio::{net::ToSocketAddrs, runtime::Handle};
 
 use crate::{
-    Broadcast, BroadcastAckFuture, DisconnectReason, EmitError, EventError, IntoRooms, ListenerId,
-    Middleware, Namespace, ServerBuilder, Sid, Socket, builder::Options, connection::Connection,
-    extract::Context,
+    DisconnectReason, EventError, Namespace, ParentNamespace, ServerBuilder, builder::Options,
+    connection::Connection, parent::Parent,
 };
+use namespaces::Namespaces;
 
 /// A Socket.IO server. Cheap to clone; all clones are the same server.
 ///
@@ -38,7 +37,7 @@ pub struct Server {
 /// The server without its engine, which holds it.
 pub(crate) struct Shared {
     pub(crate) core: Arc<Core>,
-    namespaces: RwLock<HashMap<Box<str>, Namespace>>,
+    pub(crate) namespaces: Namespaces,
     main: Namespace,
 }
 
@@ -111,7 +110,8 @@ impl Server {
             is_closed: AtomicBool::new(false),
         });
         let main = Namespace::new("/", core.clone());
-        let namespaces = RwLock::new(HashMap::from([("/".into(), main.clone())]));
+        let namespaces = Namespaces::default();
+        namespaces.insert_main(main.clone());
         let shared = Arc::new(Shared { core, namespaces, main });
         let engine = Engine::new(builder.engine, Arc::new(Opener(shared.clone())));
         Self { engine, shared }
@@ -123,113 +123,66 @@ impl Server {
 
     /// The namespace of that name, which exists from now on. A `/` in front may be left out.
     pub fn of(&self, name: &str) -> Namespace {
-        let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
-        if let Some(namespace) = self.shared.namespace(&name) {
-            return namespace;
+        if name.starts_with('/') {
+            return self.shared.namespaces.get_or_make(name, &self.shared.core);
         }
-        // Its adapter is made by the application, which may hold or take locks of its own. Of two
-        // that are made at the same time, the first to get here stays.
-        let made = Namespace::new(&name, self.shared.core.clone());
-        self.shared.namespaces_mut().entry(name.into()).or_insert_with(|| made.clone()).clone()
+        self.shared.namespaces.get_or_make(&format!("/{name}"), &self.shared.core)
     }
 
-    /// Calls a handler for every socket that joins `/`. See [`Namespace::on_connection`].
-    pub fn on_connection<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
-        self.shared.main.on_connection(handler)
-    }
-
-    /// Decides who may join `/`. See [`Namespace::middleware`].
-    pub fn middleware<M: 'static>(&self, middleware: impl Middleware<M>) {
-        self.shared.main.middleware(middleware);
-    }
-
-    /// Calls a handler for this event of every socket in `/`. See [`Namespace::on`].
-    pub fn on<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
-        self.shared.main.on(event, handler)
-    }
-
-    /// Calls a handler for the next event of that name in `/` only. See [`Namespace::once`].
-    pub fn once<M: 'static>(&self, event: &str, handler: impl Handler<Context, M>) -> ListenerId {
-        self.shared.main.once(event, handler)
-    }
-
-    /// Forgets the handlers of an event in `/`; whether there were any. See [`Namespace::off`].
-    pub fn off(&self, event: &str) -> bool {
-        self.shared.main.off(event)
-    }
-
-    /// Forgets one handler of `/`; whether it was there.
-    pub fn off_listener(&self, id: ListenerId) -> bool {
-        self.shared.main.off_listener(id)
-    }
-
-    /// Calls a handler for every socket that leaves `/`. See [`Socket::on_disconnect`].
-    pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
-        self.shared.main.on_disconnect(handler)
-    }
-
-    /// Emits to every socket in `/`. See [`Broadcast::emit`].
-    pub fn emit<T: Serialize>(&self, event: &str, args: T) {
-        self.shared.main.emit(event, args);
-    }
-
-    /// The same, for those who want to know whether it could be encoded.
-    pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        self.shared.main.try_emit(event, args)
-    }
-
-    /// Emits an event that every socket in `/` is to answer. See [`Broadcast::emit_with_ack`].
-    pub fn emit_with_ack<R: FromReply>(
+    /// Lets clients bring namespaces about whose names match; others get `Invalid namespace`.
+    ///
+    /// Namespaces that exist come first, then those that may come to be, in the order of their
+    /// registration. How many there can be is limited by
+    /// [`max_child_namespaces`](ServerBuilder::max_child_namespaces).
+    ///
+    /// ```
+    /// # use sockeye::{Server, Socket};
+    /// # let io = Server::builder().build().unwrap();
+    /// // With the crate `regex`: `move |name| pattern.is_match(name)`.
+    /// let rooms = io.of_matching(|name| {
+    ///     name.strip_prefix("/room-").is_some_and(|number| number.parse::<u32>().is_ok())
+    /// });
+    /// rooms.on_connection(|socket: Socket| {
+    ///     socket.broadcast().emit("joined", socket.namespace().name());
+    /// });
+    /// rooms.emit("hello, all rooms", ());
+    /// ```
+    pub fn of_matching(
         &self,
-        event: &str,
-        args: impl Serialize,
-    ) -> BroadcastAckFuture<R> {
-        self.shared.main.emit_with_ack(event, args)
+        matches: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> ParentNamespace {
+        let parent = Parent::matching(self.shared.core.clone(), matches);
+        ParentNamespace::new(self.shared.clone(), parent)
     }
 
-    /// The sockets of `/` in a room, or in several; each gets an event once.
-    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.shared.main.to(rooms)
+    /// The same with a function that sees the client's `auth` and may take its time. An `auth` that
+    /// does not have its type is refused.
+    ///
+    /// ```
+    /// # use sockeye::Server;
+    /// # async fn is_member(_: &str, _: &str) -> bool { true }
+    /// # let io = Server::builder().build().unwrap();
+    /// #[derive(serde::Deserialize)]
+    /// struct Auth { user: String }
+    ///
+    /// io.of_matching_async(|name, auth: Auth| async move {
+    ///     name.starts_with("/team-") && is_member(&auth.user, &name).await
+    /// });
+    /// ```
+    pub fn of_matching_async<A, F, Fut>(&self, matches: F) -> ParentNamespace
+    where
+        A: DeserializeOwned,
+        F: Fn(String, A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
+        let parent = Parent::matching_async(self.shared.core.clone(), matches);
+        ParentNamespace::new(self.shared.clone(), parent)
     }
 
-    /// The same as [`to`](Self::to).
-    pub fn within(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.shared.main.to(rooms)
-    }
-
-    /// The sockets of `/` that are not in a room.
-    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
-        self.shared.main.except(rooms)
-    }
-
-    /// The sockets of `/` that can take an event now. See [`Broadcast::volatile`].
-    pub fn volatile(&self) -> Broadcast {
-        self.shared.main.volatile()
-    }
-
-    /// The sockets of this node. See [`Broadcast::local`].
-    pub fn local(&self) -> Broadcast {
-        self.shared.main.local()
-    }
-
-    /// All sockets, whose answers are waited for so long. See [`Broadcast::timeout`].
-    pub fn timeout(&self, timeout: Duration) -> Broadcast {
-        self.shared.main.timeout(timeout)
-    }
-
-    /// The sockets in `/` on this node.
-    pub fn sockets(&self) -> Vec<Socket> {
-        self.shared.main.sockets()
-    }
-
-    /// The socket with this id, if it is in `/` on this node.
-    pub fn socket(&self, id: Sid) -> Option<Socket> {
-        self.shared.main.socket(id)
-    }
-
-    /// All rooms of `/` that have a socket of this node in them. See [`Namespace::rooms`].
-    pub fn rooms(&self) -> Vec<Room> {
-        self.shared.main.rooms()
+    /// Calls a function with every namespace that is made from now on, whoever wants it. No client
+    /// is in it before the function has returned, so what it registers there holds for all.
+    pub fn on_new_namespace(&self, announcer: impl Fn(Namespace) + Send + Sync + 'static) {
+        self.shared.namespaces.add_announcer(Arc::new(announcer));
     }
 
     /// How much the server holds at the moment.
@@ -239,7 +192,7 @@ impl Server {
             sockets: self.shared.core.sockets.load(Ordering::Relaxed),
             slow_consumers: self.shared.core.overloads.slow_consumers.load(Ordering::Relaxed),
             event_backlogs: self.shared.core.overloads.event_backlogs.load(Ordering::Relaxed),
-            rooms: self.shared.namespaces().iter().map(|namespace| namespace.rooms().len()).sum(),
+            rooms: self.shared.namespaces.all().iter().map(|one| one.rooms().len()).sum(),
         }
     }
 
@@ -278,7 +231,7 @@ impl Server {
     /// Returns when the WebSockets are closed, a few seconds later at most. Handlers that run are
     /// not waited for, so it may be called in one.
     pub async fn close(&self) {
-        for namespace in self.shared.namespaces() {
+        for namespace in self.shared.namespaces.all() {
             for socket in namespace.sockets() {
                 socket.end_elsewhere(DisconnectReason::ServerShuttingDown, None);
             }
@@ -290,12 +243,6 @@ impl Server {
 }
 
 impl Shared {
-    /// The namespace of exactly that name, if it exists.
-    pub(crate) fn namespace(&self, name: &str) -> Option<Namespace> {
-        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
-        namespaces.get(name).cloned()
-    }
-
     /// A socket calls no handler any more.
     pub(crate) fn handle_release(&self) {
         self.core.handling.fetch_sub(1, Ordering::SeqCst);
@@ -308,17 +255,8 @@ impl Shared {
         let is_over = self.core.is_closed.load(Ordering::SeqCst)
             && self.core.handling.load(Ordering::SeqCst) == 0;
         if is_over {
-            self.namespaces().iter().for_each(Namespace::forget_handlers);
+            self.namespaces.forget_handlers();
         }
-    }
-
-    fn namespaces(&self) -> Vec<Namespace> {
-        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
-        namespaces.values().cloned().collect()
-    }
-
-    fn namespaces_mut(&self) -> RwLockWriteGuard<'_, HashMap<Box<str>, Namespace>> {
-        self.namespaces.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,14 +3,18 @@
 mod emitting;
 mod life;
 mod listening;
+mod middlewares;
+mod outgoing;
 mod rooms;
 
 pub use emitting::SocketEmitter;
+pub(crate) use life::catch_panic;
+use outgoing::Outgoing;
 
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU8, Ordering},
     },
 };
@@ -18,7 +22,7 @@ use std::{
 use bytestring::ByteString;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use sockeye_adapter::{AckCollector, Recipient, Room, Silence};
+use sockeye_adapter::{AckCollector, Recipient, Room, Silence, SocketDetails};
 use sockeye_engine::{Handshake, Transport};
 use sockeye_event::{EncodeError, EncodedArgs, SendAck};
 use sockeye_protocol::socket::{self, EncodedPacket, Member, Standing};
@@ -30,11 +34,10 @@ use crate::{
     emit,
     inbox::Inbox,
     listener::Listeners,
+    middleware::BoxedMiddleware,
+    remote,
     server::Core,
 };
-
-/// Under which name handlers of the end are kept. Clients cannot emit it.
-pub(crate) const DISCONNECT: &str = "disconnect";
 
 /// A client's place in one namespace.
 ///
@@ -53,6 +56,8 @@ pub(crate) struct Inner {
     standing: AtomicU8,
     state: Mutex<State>,
     extensions: Extensions,
+    outgoing: Outgoing,
+    me: Weak<Inner>,
 }
 
 /// Changes together. While it is locked, the adapter and the session may be locked, in this order,
@@ -63,6 +68,8 @@ struct State {
     /// in between, the adapter knows them.
     rooms: Vec<Room>,
     listeners: Listeners,
+    /// What decides which events reach their handlers.
+    middlewares: Option<Arc<[BoxedMiddleware]>>,
     inbox: Inbox,
     acks: PendingAcks,
     data: Value,
@@ -70,6 +77,8 @@ struct State {
     is_asking: bool,
     greeting: Greeting,
     end: End,
+    /// Whether it is gone, and still in the rooms that it was in.
+    is_leaving: bool,
 }
 
 /// How far the handlers of the connection have come.
@@ -107,7 +116,7 @@ impl Socket {
         getrandom::fill(&mut bits).expect("the operating system has random bits");
         namespace.core().sockets.fetch_add(1, Ordering::Relaxed);
         namespace.core().handling.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::new(Inner {
+        Self(Arc::new_cyclic(|me| Inner {
             id: Sid::from_random(bits),
             namespace,
             client,
@@ -118,14 +127,18 @@ impl Socket {
                 standing: Standing::Connecting,
                 rooms: Vec::new(),
                 listeners: Listeners::default(),
+                middlewares: None,
                 inbox: Inbox::default(),
                 acks: PendingAcks::default(),
                 data: Value::Null,
                 is_asking: false,
                 greeting: Greeting::Due,
                 end: End::Ahead,
+                is_leaving: false,
             }),
             extensions: Extensions::default(),
+            outgoing: Outgoing::default(),
+            me: me.clone(),
         }))
     }
 
@@ -134,9 +147,7 @@ impl Socket {
     }
 
     fn send(&self, packet: &EncodedPacket, volatile: bool) {
-        if !is_over(self.standing()) {
-            self.0.deliver(packet, volatile);
-        }
+        self.0.deliver(packet, volatile);
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -231,7 +242,8 @@ impl Socket {
     /// | `close_connection`   | all its sockets and the connection | yes, by itself        |
     pub fn disconnect(&self) {
         let farewell = socket::disconnect(self.0.namespace.name());
-        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, Some(&farewell));
+        let farewell = self.core().convert_own(farewell);
+        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, farewell.as_ref());
     }
 
     /// Sends the client out of all namespaces and closes its connection, after what was emitted
@@ -256,12 +268,7 @@ fn is_over(standing: Standing) -> bool {
 
 impl Member for Socket {
     fn standing(&self) -> Standing {
-        match self.0.standing.load(Ordering::Acquire) {
-            0 => Standing::Connecting,
-            1 => Standing::Connected,
-            2 => Standing::Refused,
-            _ => Standing::Gone,
-        }
+        self.0.standing()
     }
 
     fn is_released(&self) -> bool {
@@ -275,10 +282,8 @@ impl Recipient for Inner {
     }
 
     fn deliver(&self, packet: &EncodedPacket, volatile: bool) {
-        if volatile {
-            self.client.session.send_volatile(packet.packets());
-        } else {
-            self.client.session.send(packet.packets());
+        if !is_over(self.standing()) {
+            self.transmit(packet, volatile);
         }
     }
 
@@ -293,11 +298,49 @@ impl Recipient for Inner {
             collector.handle_silence(self.id, silence);
         }
     }
+
+    fn details(self: Arc<Self>) -> SocketDetails {
+        let socket = Socket(self);
+        let (rooms, data) = (socket.rooms(), socket.state().data.clone());
+        SocketDetails { id: socket.id(), handshake: remote::handshake(&socket), rooms, data }
+    }
+
+    fn join(self: Arc<Self>, rooms: &[Room]) {
+        Socket(self).join(rooms);
+    }
+
+    fn leave(self: Arc<Self>, rooms: &[Room]) {
+        Socket(self).leave(rooms);
+    }
+
+    fn disconnect(self: Arc<Self>, close: bool) {
+        let socket = Socket(self);
+        if close { socket.disconnect_all() } else { socket.disconnect() }
+    }
 }
 
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn standing(&self) -> Standing {
+        match self.standing.load(Ordering::Acquire) {
+            0 => Standing::Connecting,
+            1 => Standing::Connected,
+            2 => Standing::Refused,
+            _ => Standing::Gone,
+        }
+    }
+
+    /// Hands an event to the session; false if it was volatile and could not leave.
+    fn transmit(&self, packet: &EncodedPacket, volatile: bool) -> bool {
+        self.note_outgoing(packet);
+        if volatile {
+            return self.client.session.send_volatile(packet.packets());
+        }
+        self.client.session.send(packet.packets());
+        true
     }
 
     /// Sends an event that is to be answered under `id`.
@@ -320,9 +363,7 @@ impl Inner {
             // Before it is sent, so that no answer can come too early.
             state.acks.insert(id, waiting);
         }
-        if !volatile {
-            self.client.session.send(packet.packets());
-        } else if !self.client.session.send_volatile(packet.packets()) {
+        if !self.transmit(packet, volatile) {
             // Unless the socket has gone in the meantime, which told those who wait.
             let forgotten = self.state().acks.remove(id);
             return forgotten.map_or(Ok(()), |_| Err(Silence::Dropped));
@@ -333,7 +374,12 @@ impl Inner {
 
 impl SendAck for Inner {
     fn send_ack(&self, id: u64, args: EncodedArgs) {
-        let packet = emit::encode_ack(self.namespace.name(), id, args);
+        let packet = match emit::encode_ack(&self.namespace, id, args) {
+            Ok(packet) => packet,
+            Err(error) => {
+                return tracing::error!(socket = %self.id, ack = id, %error, "could not acknowledge");
+            }
+        };
         if self.standing.load(Ordering::Acquire) == Standing::Connected as u8 {
             self.client.session.send(packet.packets());
         }

@@ -21,15 +21,15 @@ pub(crate) struct Config {
     ack_timeout: Duration,
     transports: Transports,
     allow_upgrades: bool,
+    is_msgpack: bool,
     cors: Option<Cors>,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Variables of features that do not exist yet, and the values that switch them off.
-const UNSUPPORTED: [(&str, &[&str]); 15] = [
+const UNSUPPORTED: [(&str, &[&str]); 14] = [
     ("ALLOW_EIO3", &["0"]),
-    ("PARSER", &["default"]),
     ("RECOVERY", &["0"]),
     ("HANDSHAKE_DELAY", &["0"]),
     ("DENY_PARAM", &[]),
@@ -74,6 +74,7 @@ impl Config {
             ack_timeout: millis("ACK_TIMEOUT", ack)?,
             transports: transports(&text("TRANSPORTS", "polling,websocket"))?,
             allow_upgrades: flag("ALLOW_UPGRADES", true),
+            is_msgpack: is_msgpack(&text("PARSER", "default"))?,
             cors: cors(&text("CORS_ORIGIN", "*"), flag("CORS_CREDENTIALS", false)),
             own_namespaces: number("OWN_NAMESPACES", 0)?,
             chatter_auth: flag("CHATTER_AUTH", false),
@@ -93,6 +94,9 @@ impl Config {
             .transports(self.transports)
             .allow_upgrades(self.allow_upgrades)
             .state(crate::profiles::Counters::default());
+        if self.is_msgpack {
+            builder = builder.parser(sockeye::parser::MessagePack);
+        }
         if let Some(cors) = &self.cors {
             builder = builder.cors(cors.clone());
         }
@@ -141,6 +145,14 @@ fn transports(names: &str) -> Result<Transports> {
             transport.ok_or_else(|| format!("TRANSPORTS has {name}, which is not supported").into())
         })
         .collect()
+}
+
+fn is_msgpack(parser: &str) -> Result<bool> {
+    match parser {
+        "default" => Ok(false),
+        "msgpack" => Ok(true),
+        other => Err(format!("PARSER={other} is not supported").into()),
+    }
 }
 
 fn cors(origin: &str, credentials: bool) -> Option<Cors> {

@@ -4,6 +4,7 @@
 //! It prints `listening <port>` and nothing else to stdout. A variable that asks for what this
 //! server cannot do is an error, never ignored.
 
+mod api;
 mod config;
 mod engine;
 mod http;

@@ -10,7 +10,9 @@ use std::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
-use sockeye::{Ack, AckError, ConnectError, Namespace, Raw, Rest, Server, Sid, Socket, State};
+use sockeye::{
+    Ack, AckError, ConnectError, Namespace, Raw, RemoteSocket, Rest, Server, Socket, State,
+};
 
 use crate::config::Config;
 
@@ -19,6 +21,7 @@ pub(crate) fn register(io: &Server, profile: &str, config: &Config) -> Result<()
         "full" => full(io, config.own_namespaces),
         "protocol" => protocol(io),
         "rooms" => rooms(io),
+        "api" => crate::api::api(io),
         "chatter" => chatter(io, config.chatter_auth),
         other => return Err(format!("PROFILE={other} is not supported").into()),
     }
@@ -114,6 +117,11 @@ fn full(io: &Server, own_namespaces: usize) {
     for name in ["/", "/chat", "/auth", "/lag"].map(str::to_owned).into_iter().chain(own) {
         full_events(&io.of(&name));
     }
+    io.on_new_namespace(|namespace| full_events(&namespace));
+    io.of_matching(|name| {
+        let number = name.strip_prefix("/dyn-").unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
 }
 
 fn full_events(namespace: &Namespace) {
@@ -220,8 +228,8 @@ fn rooms(io: &Server) {
     fn hello(socket: &Socket) -> String {
         format!("hello from {}", socket.id())
     }
-    fn find(socket: &Socket, id: &str) -> Option<Socket> {
-        socket.namespace().socket(id.parse::<Sid>().ok()?)
+    async fn find(io: Server, id: String) -> Option<RemoteSocket> {
+        io.to(id).fetch_sockets().await.ok()?.pop()
     }
 
     io.on_connection(|socket: Socket| socket.join(["room1", "room2", "room4", "room5"]));
@@ -229,70 +237,68 @@ fn rooms(io: &Server) {
     io.on("volatile_broadcast", |io: Server, socket: Socket| {
         io.volatile().emit("volatile_broadcast", hello(&socket));
     });
-    io.on("broadcast_with_ack", |io: Server, ack: Ack| {
-        let replies: Vec<_> = io
-            .sockets()
-            .iter()
-            .map(|socket| socket.emit_with_ack::<Raw>("broadcast_with_ack", None::<()>))
-            .collect();
-        tokio::spawn(async move {
-            let mut answers = Vec::new();
-            for reply in replies {
-                answers.extend(reply.await.ok());
-            }
-            ack.send(answers);
-        });
+    io.on("broadcast_with_ack", |io: Server, ack: Ack| async move {
+        let replies = io.emit_with_ack::<Raw>("broadcast_with_ack", None::<()>);
+        // The asker is asked too, and its answer does not wait for this handler.
+        if let Ok(replies) = replies.await {
+            ack.send(replies);
+        }
     });
-    io.on("disconnect_socket", |io: Server| io.sockets().iter().for_each(Socket::disconnect));
+    io.on("disconnect_socket", |io: Server| io.disconnect_sockets(false));
     io.on("rooms", |io: Server| {
-        let rooms = io.of("/").rooms().into_iter().map(|room| room.to_string());
+        let rooms = io.rooms().into_iter().map(|room| room.to_string());
         rooms.chain(io.sockets().iter().map(|socket| socket.id().to_string())).collect::<Vec<_>>()
     });
-    io.on("fetch_sockets", |io: Server| {
-        let describe = |socket: &Socket| json!({ "id": socket.id().as_str(), "ns": "/" });
-        io.sockets().iter().map(describe).collect::<Vec<_>>()
+    io.on("fetch_sockets", |io: Server| async move {
+        let sockets = io.fetch_sockets().await.map_err(|error| error.to_string())?;
+        let describe = |socket: &RemoteSocket| json!({ "id": socket.id().as_str(), "ns": "/" });
+        Ok::<_, String>(sockets.iter().map(describe).collect::<Vec<_>>())
     });
     io.on("join_room", |io: Server, ack: Ack| {
-        io.sockets().iter().for_each(|socket| socket.join("room7"));
+        io.sockets_join("room7");
         ack.send(());
     });
     io.on("leave_room", |io: Server, ack: Ack| {
-        io.sockets().iter().for_each(|socket| socket.leave("room4"));
+        io.sockets_leave("room4");
         ack.send(());
     });
-    io.on("emit_from_remote_sock", |socket: Socket, id: String, ack: Ack| {
-        if let Some(other) = find(&socket, &id) {
+    io.on("emit_from_remote_sock", |io: Server, socket: Socket, id: String, ack: Ack| async move {
+        if let Some(other) = find(io, id).await {
             other.emit("emit", hello(&socket));
         }
         ack.send(());
     });
-    io.on("emit_with_ack_from_remote_sock", |socket: Socket, id: String, ack: Ack| {
-        let Some(other) = find(&socket, &id) else { return };
-        let reply = other.emit_with_ack::<Raw>("emit", hello(&socket));
-        tokio::spawn(async move {
-            if let Ok(reply) = reply.await {
+    io.on(
+        "emit_with_ack_from_remote_sock",
+        |io: Server, socket: Socket, id: String, ack: Ack| async move {
+            let Some(other) = find(io, id).await else { return };
+            if let Ok(reply) = other.emit_with_ack::<Raw>("emit", hello(&socket)).await {
                 ack.send(reply);
             }
-        });
-    });
-    io.on("join_room_from_remote_sock", |socket: Socket, id: String, ack: Ack| {
-        if let Some(other) = find(&socket, &id) {
-            other.join(hello(&socket));
-        }
-        ack.send(());
-    });
-    io.on("leave_room_from_remote_sock", |socket: Socket, id: String, ack: Ack| {
-        if let Some(other) = find(&socket, &id) {
+        },
+    );
+    io.on(
+        "join_room_from_remote_sock",
+        |io: Server, socket: Socket, id: String, ack: Ack| async move {
+            if let Some(other) = find(io, id).await {
+                other.join(hello(&socket));
+            }
+            ack.send(());
+        },
+    );
+    io.on("leave_room_from_remote_sock", |io: Server, id: String, ack: Ack| async move {
+        if let Some(other) = find(io, id).await {
             other.leave("room4");
         }
         ack.send(());
     });
-    io.on("get_rooms_remote_sock", |socket: Socket, id: String| {
-        let rooms = find(&socket, &id).map(|other| other.rooms()).unwrap_or_default();
-        rooms.iter().map(|room| room.to_string()).collect::<Vec<_>>()
+    io.on("get_rooms_remote_sock", |io: Server, id: String| async move {
+        let other = find(io, id).await;
+        let rooms = other.iter().flat_map(|other| other.rooms());
+        rooms.map(|room| room.to_string()).collect::<Vec<_>>()
     });
-    io.on("disconnect_remote_sock", |socket: Socket, id: String, ack: Ack| {
-        if let Some(other) = find(&socket, &id) {
+    io.on("disconnect_remote_sock", |io: Server, id: String, ack: Ack| async move {
+        if let Some(other) = find(io, id).await {
             other.disconnect();
         }
         ack.send(());

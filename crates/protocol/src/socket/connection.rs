@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 
-use super::{Ack, DecodeError, Decoder, Event, Limits, Packet};
+use super::{Ack, DecodeError, Decoder, Event, Limits, Packet, Parser, parser::AnyDecoder};
 use crate::engine::Message;
 
 /// A socket as the connection sees it: its place in one namespace.
@@ -82,7 +82,8 @@ pub enum Violation {
 /// namespace, and keeps the deadlines for joining a first one and for attachments.
 #[derive(Debug)]
 pub struct Connection<S> {
-    decoder: Decoder,
+    decoder: AnyDecoder,
+    limits: Limits,
     members: Vec<(Box<str>, S)>,
     /// Sockets that the client has left, until nothing runs for them any more.
     left: Vec<S>,
@@ -95,8 +96,30 @@ pub struct Connection<S> {
 impl<S: Member + Clone> Connection<S> {
     /// A connection that has joined nothing yet.
     pub fn new(now: Instant, connect_timeout: Duration, limits: Limits) -> Self {
+        let decoder = AnyDecoder::Default(Decoder::new(limits.clone()));
+        Self::with_decoder(now, connect_timeout, limits, decoder)
+    }
+
+    /// The same with another parser than the default one.
+    pub fn with_parser(
+        now: Instant,
+        connect_timeout: Duration,
+        limits: Limits,
+        parser: &dyn Parser,
+    ) -> Self {
+        let decoder = AnyDecoder::Other(parser.decoder(&limits));
+        Self::with_decoder(now, connect_timeout, limits, decoder)
+    }
+
+    fn with_decoder(
+        now: Instant,
+        connect_timeout: Duration,
+        limits: Limits,
+        decoder: AnyDecoder,
+    ) -> Self {
         Self {
-            decoder: Decoder::new(limits),
+            decoder,
+            limits,
             members: Vec::new(),
             left: Vec::new(),
             connect_by: Some(now + connect_timeout),
@@ -110,16 +133,13 @@ impl<S: Member + Clone> Connection<S> {
         now: Instant,
         message: Message,
     ) -> Result<Option<Action<S>>, Violation> {
-        let packet = match message {
-            Message::Text(text) => self.decoder.decode_text(text)?,
-            Message::Binary(attachment) => self.decoder.decode_binary(attachment)?,
-        };
+        let packet = self.decoder.decode(message)?;
         let Some(packet) = packet else {
             // Attachments are taken for a namespace that was joined only.
             if let Some(namespace) = self.decoder.partial_namespace() {
                 self.connected(namespace)?;
             }
-            let timeout = self.decoder.limits().attachment_timeout;
+            let timeout = self.limits.attachment_timeout;
             self.attachments_by.get_or_insert(now + timeout);
             return Ok(None);
         };
@@ -130,7 +150,7 @@ impl<S: Member + Clone> Connection<S> {
                 if self.member(&namespace).is_some_and(|member| !is_over(member)) {
                     return Err(Violation::ConnectedTwice);
                 }
-                if self.members.len() + self.left.len() >= self.decoder.limits().max_namespaces {
+                if self.members.len() + self.left.len() >= self.limits.max_namespaces {
                     return Err(Violation::TooManyNamespaces);
                 }
                 Ok(Some(Action::Connect { namespace, auth: payload }))

@@ -4,7 +4,11 @@ use std::{cell::Cell, io::Write as _};
 
 use bytes::Bytes;
 
-use crate::{Sid, engine::Outgoing};
+use super::{DecodeError, Decoder, Limits, Packet};
+use crate::{
+    Sid,
+    engine::{Kind, Message, Outgoing},
+};
 
 /// A packet on its way out: its text, then its attachments, which stay adjacent. A clone shares
 /// the bytes.
@@ -15,6 +19,11 @@ pub struct EncodedPacket {
 }
 
 impl EncodedPacket {
+    /// A packet in the form of another [`Parser`](super::Parser).
+    pub fn new(head: &Message, attachments: Vec<Bytes>) -> Self {
+        Self { head: Outgoing::message(head), attachments }
+    }
+
     fn text(head: Vec<u8>) -> Self {
         Self { head: Outgoing::text(head), attachments: Vec::new() }
     }
@@ -28,6 +37,30 @@ impl EncodedPacket {
     /// The same for the only recipient: nothing is counted and nothing shared.
     pub fn into_packets(self) -> impl Iterator<Item = Outgoing> {
         std::iter::once(self.head).chain(self.attachments.into_iter().map(Outgoing::binary))
+    }
+
+    /// The messages that carry it, in their order.
+    pub fn messages(&self) -> impl Iterator<Item = Message> {
+        let head = match self.head.kind() {
+            Kind::Text => Message::Text(self.head.bytes().slice(1..)),
+            Kind::Binary => Message::Binary(self.head.bytes().clone()),
+        };
+        std::iter::once(head).chain(self.attachments.iter().cloned().map(Message::Binary))
+    }
+
+    /// Reads a packet in the default form as its recipient will.
+    ///
+    /// # Errors
+    ///
+    /// If what was written into it is no JSON, or nests deeper than 128 levels.
+    pub fn decode(&self) -> Result<Packet, DecodeError> {
+        let limits = Limits { max_attachments: usize::MAX, max_depth: 128, ..Limits::default() };
+        let mut decoder = Decoder::new(limits);
+        let mut packet = decoder.decode_text(self.head.bytes().slice(1..))?;
+        for attachment in &self.attachments {
+            packet = decoder.decode_binary(attachment.clone())?;
+        }
+        packet.ok_or(DecodeError::IllegalAttachmentCount)
     }
 
     /// The bytes of all its parts.

@@ -7,7 +7,10 @@ mod connection;
 mod decode;
 mod encode;
 pub mod json;
+#[cfg(feature = "msgpack")]
+mod msgpack;
 mod packet;
+mod parser;
 mod payload;
 mod placeholder;
 
@@ -16,7 +19,10 @@ pub use decode::{DecodeError, Decoder, Limits};
 pub use encode::{
     EncodedPacket, PacketBuilder, connect, connect_error, connect_request, disconnect,
 };
+#[cfg(feature = "msgpack")]
+pub use msgpack::MessagePack;
 pub use packet::{Ack, Event, Packet};
+pub use parser::{Decode, Parser, UnfitPacket};
 pub use payload::Payload;
 
 /// Names of events that applications may neither emit nor receive: they mean something to the

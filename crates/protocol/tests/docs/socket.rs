@@ -31,7 +31,7 @@ fn describe(decoded: &Result<Option<Packet>, DecodeError>) -> String {
     match packet {
         Packet::Connect { namespace, payload: None } => format!("connect to {namespace}"),
         Packet::Connect { namespace, payload: Some(payload) } => {
-            format!("connect to {namespace}, {}", payload)
+            format!("connect to {namespace}, {payload}")
         }
         Packet::Disconnect { namespace } => format!("disconnect from {namespace}"),
         Packet::Event(Event { namespace, id, name, payload }) => {
@@ -43,7 +43,7 @@ fn describe(decoded: &Result<Option<Packet>, DecodeError>) -> String {
             format!("ack {id} in {namespace}, {}", describe_payload(payload))
         }
         Packet::ConnectError { namespace, payload } => {
-            format!("connect error in {namespace}, {}", payload)
+            format!("connect error in {namespace}, {payload}")
         }
     }
 }

@@ -45,7 +45,7 @@ impl SocketEmitter {
     /// If the name is reserved, or a value has no form on the wire. That a volatile event is
     /// dropped is no error.
     pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        let packet = emit::encode_event(self.socket.namespace().name(), None, event, &args)?;
+        let packet = emit::encode_event(self.socket.namespace(), None, event, &args)?;
         self.socket.send(&packet, self.volatile);
         Ok(())
     }
@@ -54,7 +54,7 @@ impl SocketEmitter {
     pub fn emit_with_ack<R: FromReply>(&self, event: &str, args: impl Serialize) -> AckFuture<R> {
         let namespace = self.socket.namespace();
         let id = namespace.next_ack_id();
-        let packet = match emit::encode_event(namespace.name(), Some(id), event, &args) {
+        let packet = match emit::encode_event(namespace, Some(id), event, &args) {
             Ok(packet) => packet,
             Err(error) => return AckFuture::failed(error.into()),
         };
@@ -89,7 +89,7 @@ impl Socket {
     ///
     /// If the name is reserved, or a value has no form on the wire.
     pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        let packet = emit::encode_event(self.0.namespace.name(), None, event, &args)?;
+        let packet = emit::encode_event(&self.0.namespace, None, event, &args)?;
         self.send(&packet, false);
         Ok(())
     }

@@ -6,19 +6,19 @@ use bytestring::ByteString;
 use sockeye_event::{Ack, Event};
 use sockeye_protocol::socket::{self, EncodedPacket, Payload, Standing};
 
-use super::{DISCONNECT, End, Greeting, Socket, State, is_over};
+use super::{End, Greeting, Socket, State, is_over};
 use crate::{
     ConnectError, DisconnectReason, EventError, EventErrorKind,
     extract::Context,
     inbox::{Admission, Incoming, Kind, Running, call_all, panic_message},
-    listener::Listener,
+    listener::{Called, DISCONNECT, DISCONNECTING, Listener},
 };
 
 impl Socket {
     /// The client wants to join: asks the middlewares.
     pub(crate) fn connect(self) {
         let auth = self.auth_payload();
-        if !self.0.namespace.has_middlewares() {
+        if self.0.namespace.lets_in_at_once() {
             return self.accept(auth);
         }
         self.state().is_asking = true;
@@ -79,7 +79,9 @@ impl Socket {
             self.0.namespace.adapter().add(self.0.clone(), &rooms);
             self.set_standing(&mut state, Standing::Connected);
             let connected = socket::connect(self.0.namespace.name(), &self.id());
-            self.0.client.session.send(connected.packets());
+            if let Some(connected) = self.core().convert_own(connected) {
+                self.0.client.session.send(connected.packets());
+            }
             // Under the lock, so that it comes before every event and before the end.
             state.inbox.admit(greeting, self.core().options.max_backlog_bytes)
         };
@@ -87,8 +89,8 @@ impl Socket {
     }
 
     fn refuse(&self, error: &ConnectError) {
-        let refusal = error.encode(self.0.namespace.name());
-        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, Some(&refusal));
+        let refusal = self.core().convert_own(error.encode(self.0.namespace.name()));
+        self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, refusal.as_ref());
     }
 
     /// An event has come; false if too many wait already.
@@ -155,21 +157,34 @@ impl Socket {
     fn start(&self, event: &Incoming) -> Running {
         let context = Context { socket: self.clone(), reason: None };
         let ack = event.id.map_or_else(Ack::none, |id| Ack::new(self.0.clone(), id));
-        let listeners = match event.kind {
-            Kind::Connection => [Some(self.0.namespace.connection_listeners()), None],
-            Kind::Event => {
-                [self.0.namespace.listeners(&event.name), self.state().listeners.get(&event.name)]
-            }
-        };
         let called = Event::new(&event.name, &event.payload, ack);
+        if event.kind == Kind::Connection {
+            let listeners = [Some(self.0.namespace.connection_listeners())];
+            return call_all(&context, &listeners, &event.name, &called);
+        }
+        let (any, named) = self.0.namespace.listeners(&event.name);
+        let (own_any, own_named, middlewares) = {
+            let state = self.state();
+            let listeners = &state.listeners;
+            (listeners.any(), listeners.get(&event.name), state.middlewares.clone())
+        };
+        if let Some(middlewares) = middlewares {
+            let running = call_all(&context, &[any, own_any], &event.name, &called);
+            return running.and(self.pass(event, called.ack(), middlewares));
+        }
+        let listeners = [any, own_any, named, own_named];
         let running = call_all(&context, &listeners, &event.name, &called);
-        if listeners.iter().flatten().flat_map(|listeners| listeners.iter()).any(Listener::is_over)
-        {
-            self.0.namespace.forget_over(&event.name);
-            let removed = self.state().listeners.remove_over(&event.name);
+        self.forget_over(&event.name, &listeners);
+        running
+    }
+
+    /// Forgets handlers of an event that were for once.
+    pub(super) fn forget_over(&self, event: &str, called: &[Option<Called>]) {
+        if called.iter().flatten().flat_map(|called| called.iter()).any(Listener::is_over) {
+            self.0.namespace.forget_over(event);
+            let removed = self.state().listeners.remove_over(event);
             drop(removed);
         }
-        running
     }
 
     /// An acknowledgement has come.
@@ -220,6 +235,7 @@ impl Socket {
 
     /// Takes the socket out of everything at once. Whether its handlers are to be told now.
     fn part(&self, reason: DisconnectReason, farewell: Option<&EncodedPacket>) -> bool {
+        let is_heard = self.0.namespace.listens(DISCONNECTING);
         let (was_connected, is_greeted, acks) = {
             let mut state = self.state();
             let standing = state.standing;
@@ -233,11 +249,15 @@ impl Socket {
             let was_connected = standing == Standing::Connected;
             let left = if was_connected { Standing::Gone } else { Standing::Refused };
             self.set_standing(&mut state, left);
-            if was_connected {
-                state.rooms = self.0.namespace.adapter().remove(self.id());
-                self.0.namespace.sockets_mut().remove(&self.id());
-            }
             let is_greeted = matches!(state.greeting, Greeting::Done);
+            if was_connected {
+                self.0.namespace.sockets_mut().remove(&self.id());
+                if is_greeted && (is_heard || state.listeners.has(DISCONNECTING)) {
+                    state.is_leaving = true;
+                } else {
+                    state.rooms = self.0.namespace.adapter().remove(self.id());
+                }
+            }
             if was_connected && !is_greeted {
                 state.greeting = Greeting::Overtaken(reason);
             }
@@ -247,6 +267,9 @@ impl Socket {
         acks.fail(self.id());
         self.0.client.remove(self);
         self.core().overloads.note(reason);
+        if self.0.namespace.leave() {
+            self.0.client.shared.namespaces.clean_up(&self.0.namespace);
+        }
         tracing::debug!(socket = %self.id(), %reason, was_connected, "socket disconnected");
         if !was_connected {
             self.finish_farewell();
@@ -255,13 +278,26 @@ impl Socket {
     }
 
     fn say_farewell(&self, reason: DisconnectReason) -> Running {
+        let leaving = self.tell_end(DISCONNECTING, reason);
+        self.leave_all();
+        leaving.and(self.tell_end(DISCONNECT, reason))
+    }
+
+    /// Calls the handlers of the end.
+    fn tell_end(&self, name: &'static str, reason: DisconnectReason) -> Running {
         let context = Context { socket: self.clone(), reason: Some(reason) };
-        let listeners =
-            [self.0.namespace.listeners(DISCONNECT), self.state().listeners.get(DISCONNECT)];
-        let json = format!(r#"["{DISCONNECT}","{reason}"]"#);
-        let payload = Payload::new(json, Vec::new());
-        let event = Event::new(DISCONNECT, &payload, Ack::none());
-        call_all(&context, &listeners, &ByteString::from_static(DISCONNECT), &event)
+        let listeners = [self.0.namespace.listeners(name).1, self.state().listeners.get(name)];
+        let payload = Payload::new(format!(r#"["{name}","{reason}"]"#), Vec::new());
+        let event = Event::new(name, &payload, Ack::none());
+        call_all(&context, &listeners, &ByteString::from_static(name), &event)
+    }
+
+    /// Leaves the rooms that were kept for the handlers of the end.
+    fn leave_all(&self) {
+        let mut state = self.state();
+        if std::mem::take(&mut state.is_leaving) {
+            state.rooms = self.0.namespace.adapter().remove(self.id());
+        }
     }
 
     fn finish_farewell(&self) {
@@ -280,6 +316,7 @@ impl Socket {
             }
             let released = (
                 std::mem::take(&mut state.listeners),
+                std::mem::take(&mut state.middlewares),
                 std::mem::take(&mut state.data),
                 std::mem::take(&mut state.rooms),
             );
@@ -309,7 +346,7 @@ impl Socket {
 }
 
 /// Ends with the text of a panic instead of panicking.
-async fn catch_panic(future: impl Future<Output = ()>) -> Result<(), String> {
+pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| {
         match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {

@@ -71,6 +71,7 @@ impl Socket {
         let state = self.state();
         let rooms = match state.standing {
             Standing::Connected => self.0.namespace.adapter().rooms_of(self.id()),
+            Standing::Gone if state.is_leaving => self.0.namespace.adapter().rooms_of(self.id()),
             _ => state.rooms.clone(),
         };
         std::iter::once(Room::from(self.id().as_str())).chain(rooms).collect()

@@ -1,18 +1,15 @@
 //! Events that many clients are to answer.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use sockeye::{
-    AckError, BroadcastAckError, EmitError, Server, Sid,
-    adapter::{Adapter, Flags, MemoryAdapter, Recipient, Room, Target},
-};
+use sockeye::{AckError, BroadcastAckError, EmitError, Server, Sid, adapter::Flags};
 
 use crate::{
-    channel,
     client::{Client, Polling, eventually},
     millis,
     rooms::three,
     serve, sockets,
+    spy::spy,
 };
 
 /// Whose answers are missing, and why, in the order of their ids.
@@ -173,53 +170,10 @@ async fn a_broadcast_that_cannot_be_emitted_is_not_waited_for() {
     assert!(matches!(error, BroadcastAckError::Emit(EmitError::ReservedName(_))), "{error}");
 }
 
-/// An adapter that tells the flags of what is broadcast.
-struct Spy(MemoryAdapter, tokio::sync::mpsc::UnboundedSender<Flags>);
-
-impl Adapter for Spy {
-    fn add(&self, socket: Arc<dyn Recipient>, rooms: &[Room]) {
-        self.0.add(socket, rooms);
-    }
-
-    fn remove(&self, id: Sid) -> Vec<Room> {
-        self.0.remove(id)
-    }
-
-    fn join(&self, id: Sid, rooms: &[Room]) {
-        self.0.join(id, rooms);
-    }
-
-    fn leave(&self, id: Sid, room: &str) {
-        self.0.leave(id, room);
-    }
-
-    fn rooms_of(&self, id: Sid) -> Vec<Room> {
-        self.0.rooms_of(id)
-    }
-
-    fn rooms(&self) -> Vec<Room> {
-        self.0.rooms()
-    }
-
-    fn sockets_count(&self) -> usize {
-        self.0.sockets_count()
-    }
-
-    fn recipients(&self, target: &Target) -> Vec<Arc<dyn Recipient>> {
-        self.0.recipients(target)
-    }
-
-    fn broadcast(&self, packet: &sockeye::adapter::EncodedPacket, target: &Target, flags: Flags) {
-        self.1.send(flags).expect("the test listens");
-        self.0.broadcast(packet, target, flags);
-    }
-}
-
 #[tokio::test]
 async fn an_adapter_is_told_what_is_volatile_and_what_is_local() {
-    let (tell, mut told) = channel();
-    let make = move |_: &str| Arc::new(Spy(MemoryAdapter::new(), tell.clone())) as Arc<dyn Adapter>;
-    let (io, addr) = serve(Server::builder().adapter(make)).await;
+    let (adapter, mut told) = spy();
+    let (io, addr) = serve(Server::builder().adapter(adapter)).await;
     let mut sockets = sockets(&io);
     let mut client = Client::connect(addr).await;
     let socket = sockets.next().await;

@@ -2,9 +2,13 @@
 
 mod acks;
 mod broadcast_acks;
+mod catch_all;
 mod client;
 mod closing;
+mod disconnecting;
 mod disconnects;
+mod dynamic;
+mod event_middleware;
 mod handlers;
 mod lifetimes;
 mod limits;
@@ -12,8 +16,11 @@ mod middleware;
 mod moves;
 mod order;
 mod origins;
+mod parser;
 mod pressure;
+mod remote;
 mod rooms;
+mod spy;
 
 use std::{fmt::Debug, net::SocketAddr, time::Duration};
 

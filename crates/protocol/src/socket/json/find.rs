@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     fn elements(text: &str) -> Vec<&str> {
-        Elements::new(&text).map(|range| &text[range]).collect()
+        Elements::new(text).map(|range| &text[range]).collect()
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_found_in_any_order_and_only_as_objects_of_two() {
-        let found = |text: &str| placeholders(&text).collect::<Vec<_>>();
+        let found = |text: &str| placeholders(text).collect::<Vec<_>>();
         assert_eq!(found(r#"{"_placeholder":true,"num":3}"#), [(0..29, 3)]);
         assert_eq!(found(r#"{"num":3,"_placeholder":true}"#), [(0..29, 3)]);
         assert_eq!(found(r#" { "num" : 12 , "_placeholder" : true } "#), [(1..39, 12)]);
