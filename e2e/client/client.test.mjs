@@ -13,7 +13,7 @@ const WAYS = {
   upgrade: { transports: ["polling", "websocket"] },
 };
 
-for (const [peer, { recovers, isPython, isOld, opts: own = {} }] of Object.entries(PEERS)) {
+for (const [peer, { recovers, packs, isPython, isOld, opts: own = {} }] of Object.entries(PEERS)) {
   describe(peer, () => {
     for (const [way, wayOpts] of Object.entries(WAYS)) {
       const opts = { ...own, ...wayOpts };
@@ -212,6 +212,27 @@ for (const [peer, { recovers, isPython, isOld, opts: own = {} }] of Object.entri
       process.kill(server.pid, "SIGCONT");
       await client.next("connect", { id: "a" });
     });
+
+    if (packs) {
+      test("MessagePack says what JSON says", async (t) => {
+        const server = await startPeer(t, peer, { PARSER: "msgpack" });
+        const client = await Driver.start(t);
+        const auth = { token: "secret" };
+        await client.connect("a", server, { parser: "msgpack", namespace: "/auth", auth });
+        assert.deepEqual((await client.event("a", "welcome"))[0].auth, auth);
+        const args = [1, -2.5, "é€😀", null, true, [1, [2]], { a: { b: bin(0, 1, 255) } }, bin()];
+        assert.deepEqual(await client.ask("a", "echo", ...args), args);
+        client.emit("a", "echo", ...args);
+        assert.deepEqual(await client.event("a", "echo"), args);
+        client.send({ op: "reply", id: "a", event: "request", args: ["yes", bin(7)] });
+        client.emit("a", "request", bin(9));
+        assert.deepEqual(await client.event("a", "reply"), ["yes", bin(7)]);
+        client.send({ op: "namespace", id: "b", on: "a", ns: "/nowhere" });
+        assert.equal((await client.next("connect_error", { id: "b" })).message, "Invalid namespace");
+        client.emit("a", "kick");
+        await client.next("disconnect", { id: "a", reason: "io server disconnect" });
+      });
+    }
 
     test("recovery brings what was missed", { skip: recovers ? false : "this server does not recover" }, async (t) => {
       const server = await startPeer(t, peer, { RECOVERY: "60000" });

@@ -11,8 +11,8 @@ const node = (socketIo) => ({
 const python = process.env.PYTHON || here("../.venv/bin/python");
 
 export const PEERS = {
-  sockeye: {},
-  "socket.io 4": { ...node("socket.io"), recovers: true },
+  sockeye: { packs: true },
+  "socket.io 4": { ...node("socket.io"), recovers: true, packs: true },
   "socket.io 3": node("socket.io-3"),
   // Version 2 has no auth, only queries, and a refusal is either data or a message.
   "socket.io 2": { ...node("socket.io-2"), isOld: true, opts: { eio: 3 } },

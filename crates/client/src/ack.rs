@@ -106,7 +106,13 @@ impl SendAck for Answer {
     fn send_ack(&self, id: u64, args: EncodedArgs) {
         let mut packet = PacketBuilder::ack(self.socket.namespace(), id);
         packet.json().extend_from_slice(&args.json);
-        self.socket.send_ack(self.connection, &packet.finish(args.attachments));
+        match self.socket.shared().convert(packet.finish(args.attachments)) {
+            Ok(packet) => self.socket.send_ack(self.connection, &packet),
+            Err(error) => {
+                let namespace = self.socket.namespace();
+                tracing::error!(namespace, %error, "could not acknowledge");
+            }
+        }
     }
 
     fn encode_failed(&self, _: u64, error: EncodeError) {

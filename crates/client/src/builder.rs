@@ -1,10 +1,13 @@
 //! Describing a client.
 
-use std::{fmt, future::Future, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
-use sockeye_protocol::client::{Config, Manager};
+use sockeye_protocol::{
+    client::{Config, Manager},
+    socket::Parser,
+};
 
 use crate::{
     AuthError, Client, ConnectError, EventError, Revision, Socket, Transport,
@@ -103,6 +106,7 @@ impl ClientBuilder {
             options: Options {
                 ack_timeout: Some(Duration::from_secs(5)),
                 max_backlog_bytes: 4 << 20,
+                parser: None,
                 on_error: None,
             },
             prepare: None,
@@ -337,6 +341,14 @@ impl ClientBuilder {
         self
     }
 
+    /// How packets become messages, instead of JSON: [`parser::MessagePack`](crate::parser) (feature
+    /// `msgpack`), say. The server
+    /// must use the same.
+    pub fn parser(mut self, parser: impl Parser) -> Self {
+        self.config.parser = Some(Arc::new(parser));
+        self
+    }
+
     /// Called with every event that came to no good end: arguments that did not fit, a handler that
     /// failed or panicked. They are logged in any case.
     pub fn on_error(mut self, hook: impl Fn(&EventError) + Send + Sync + 'static) -> Self {
@@ -372,9 +384,11 @@ impl ClientBuilder {
         }
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).expect("the operating system has random bits");
+        let mut options = self.options;
+        options.parser = config.parser.clone();
         let manager = Manager::new(config, u64::from_ne_bytes(seed));
         let io = Io::new(Target::new(parts, target));
-        let shared = std::sync::Arc::new(Shared::new(manager, io, self.options));
+        let shared = Arc::new(Shared::new(manager, io, options));
         let main = shared.of(&namespace);
         let client = Client::from_main(Socket::new(shared, main));
         if let Some(prepare) = self.prepare {

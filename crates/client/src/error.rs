@@ -7,6 +7,7 @@ use sockeye_event::{ArgumentError, EncodeError, HandlerError};
 use sockeye_protocol::{
     client::{AckFailure, ConnectFailure, NotSent},
     engine::Failure,
+    socket::UnfitPacket,
 };
 
 /// A socket could not be connected. The text says why, and what is likely to be wrong.
@@ -124,6 +125,9 @@ pub enum EmitError {
     /// A value has no form on the wire.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// The client's [parser](crate::ClientBuilder::parser) has no form for it.
+    #[error(transparent)]
+    Parser(#[from] UnfitPacket),
     /// The socket is not connected, and the event was to fail in that case.
     #[error("the socket is not connected")]
     Disconnected,

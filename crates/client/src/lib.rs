@@ -85,3 +85,16 @@ pub use sockeye_event::{
     HandlerError, IntoReply, Raw, Rest,
 };
 pub use sockeye_protocol::engine::{Revision, Transport};
+
+/// The form of packets on the wire, and what it takes to give them another one.
+pub mod parser {
+    #[cfg(feature = "msgpack")]
+    pub use sockeye_protocol::socket::MessagePack;
+    pub use sockeye_protocol::{
+        engine::{Message, Outgoing},
+        socket::{
+            Ack, Decode, DecodeError, EncodedPacket, Event, Limits, Packet, Parser, Payload,
+            UnfitPacket,
+        },
+    };
+}

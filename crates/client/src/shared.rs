@@ -10,7 +10,7 @@ use std::{
 
 use sockeye_protocol::{
     client::{Manager, SocketId},
-    socket::{self, Payload},
+    socket::{self, EncodedPacket, Parser, Payload, UnfitPacket},
 };
 use tokio::{
     runtime::Handle,
@@ -49,6 +49,7 @@ pub(crate) type Observer = dyn Fn(&ManagerEvent) + Send + Sync;
 pub(crate) struct Options {
     pub(crate) ack_timeout: Option<Duration>,
     pub(crate) max_backlog_bytes: usize,
+    pub(crate) parser: Option<Arc<dyn Parser>>,
     pub(crate) on_error: Option<Box<dyn Fn(&EventError) + Send + Sync>>,
 }
 
@@ -158,6 +159,13 @@ impl Shared {
 
     pub(crate) fn runtime(&self) -> Option<&Handle> {
         self.runtime.get()
+    }
+
+    /// A packet in the form that the server understands. It comes in the default one.
+    pub(crate) fn convert(&self, packet: EncodedPacket) -> Result<EncodedPacket, UnfitPacket> {
+        let Some(parser) = &self.options.parser else { return Ok(packet) };
+        let packet = packet.decode().map_err(|error| UnfitPacket(error.to_string()))?;
+        parser.encode(&packet)
     }
 
     /// What the task is to work with; none if it has started before.

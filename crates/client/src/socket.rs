@@ -351,7 +351,7 @@ impl Socket {
             .then(|| self.state.next_ack.fetch_add(1, Ordering::Relaxed));
         let mut packet = PacketBuilder::event(&self.state.namespace, id, event);
         packet.json().extend_from_slice(&args.json);
-        let packet = packet.finish(args.attachments);
+        let packet = self.shared.convert(packet.finish(args.attachments))?;
         let timeout = timeout.unwrap_or(self.shared.options.ack_timeout);
         let ack = id.map(|id| AckRequest { id, waiter, timeout });
         let emit = Emit { packet, ack, policy };

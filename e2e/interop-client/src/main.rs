@@ -10,7 +10,7 @@ mod value;
 use std::{collections::HashMap, error::Error, io::BufRead, time::Duration};
 
 use serde_json::{Value as Json, json};
-use sockeye_client::{Client, ClientBuilder, Rest, Revision, Socket, Transport};
+use sockeye_client::{Client, ClientBuilder, Rest, Revision, Socket, Transport, parser};
 
 use crate::{
     command::{Command, Emit, Open, Options},
@@ -130,9 +130,6 @@ fn builder(url: &str, opts: Options) -> Result<ClientBuilder, String> {
         4 => Revision::V4,
         other => return Err(format!("eio {other} is not supported")),
     };
-    if opts.parser != "default" {
-        return Err(format!("the parser `{}` is not supported", opts.parser));
-    }
     let transports: Result<Vec<_>, _> = opts
         .transports
         .iter()
@@ -148,6 +145,11 @@ fn builder(url: &str, opts: Options) -> Result<ClientBuilder, String> {
         .randomization_factor(opts.randomization_factor)
         .connect_timeout(millis(opts.timeout))
         .ack_timeout(opts.ack_timeout.map(millis));
+    match opts.parser.as_str() {
+        "default" => (),
+        "msgpack" => builder = builder.parser(parser::MessagePack),
+        other => return Err(format!("the parser `{other}` is not supported")),
+    }
     if let Some(path) = opts.path {
         builder = builder.path(&path);
     }

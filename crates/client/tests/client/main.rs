@@ -6,6 +6,8 @@ mod ends;
 mod explaining;
 mod limits;
 mod moves;
+#[cfg(feature = "msgpack")]
+mod parsers;
 mod proxies;
 mod reconnecting;
 mod streams;

@@ -1,14 +1,14 @@
 //! What a manager is told once.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     engine::{ClientConfig, Transport},
-    socket::Limits,
+    socket::{Limits, Parser},
 };
 
 /// How a manager behaves. The defaults are those of socket.io-client.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// The transports, the one that is tried first in front; not empty. Default polling, then
     /// WebSocket.
@@ -44,6 +44,9 @@ pub struct Config {
     pub max_early_bytes: usize,
     /// What a server may make a connection hold.
     pub limits: Limits,
+    /// How packets become messages; `None`, the default, is JSON. Events and acknowledgements are
+    /// encoded with it by whoever emits them.
+    pub parser: Option<Arc<dyn Parser>>,
 }
 
 impl Default for Config {
@@ -63,6 +66,18 @@ impl Default for Config {
             max_waiting_bytes: 4 * 1024 * 1024,
             max_early_bytes: 4 * 1024 * 1024,
             limits: Limits::default(),
+            parser: None,
         }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("transports", &self.transports)
+            .field("session", &self.session)
+            .field("reconnection", &self.reconnection)
+            .field("retries", &self.retries)
+            .finish_non_exhaustive()
     }
 }

@@ -20,7 +20,7 @@ use crate::{
         ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Failure,
         Revision, Transport, later,
     },
-    socket::Decoder,
+    socket::{AnyDecoder, EncodedPacket},
 };
 
 /// The state machine of a client. `W` is what waits for an acknowledgement; it comes back with
@@ -74,7 +74,7 @@ enum Phase {
     },
     Open {
         live: Live,
-        decoder: Decoder,
+        decoder: AnyDecoder,
         /// By when the attachments of the packet in the decoder must be there.
         attachments_by: Option<Instant>,
         /// What is known of a server of Socket.IO 2.
@@ -440,7 +440,7 @@ impl<W> Manager<W> {
         };
         let transport = live.session.transport().unwrap_or(Transport::Polling);
         self.was_on_websocket = transport == Transport::WebSocket;
-        let decoder = Decoder::new(self.config.limits.clone());
+        let decoder = AnyDecoder::new(self.config.parser.as_deref(), &self.config.limits);
         let is_old = self.config.session.revision == Revision::V3;
         let old = is_old.then_some(OldServer { sid, has_greeted: false });
         self.phase = Phase::Open { live, decoder, attachments_by: None, old };
@@ -501,6 +501,13 @@ impl<W> Manager<W> {
             self.outputs.push_back(Output::ReconnectFailed);
         }
         self.backoff.reset();
+    }
+
+    /// A packet of the manager's own, in the form that the server understands.
+    fn convert(&self, packet: EncodedPacket) -> EncodedPacket {
+        let parser = self.config.parser.as_deref();
+        let converted = parser.and_then(|parser| parser.encode(&packet.decode().ok()?).ok());
+        converted.unwrap_or(packet)
     }
 
     fn of(&self, socket: SocketId) -> &Socket<W> {

@@ -22,6 +22,7 @@ pub use encode::{
 #[cfg(feature = "msgpack")]
 pub use msgpack::MessagePack;
 pub use packet::{Ack, Event, Packet};
+pub(crate) use parser::AnyDecoder;
 pub use parser::{Decode, Parser, UnfitPacket};
 pub use payload::Payload;
 

@@ -100,13 +100,14 @@ impl<W> Manager<W> {
         if self.phase.old_server().is_some() {
             return self.send_old_connect(now, index, auth);
         }
-        let Some(session) = self.phase.open_session() else { return };
-        let socket = &mut self.sockets[index];
+        let socket = &self.sockets[index];
         let recovery = socket.recovery.as_ref().map(|recovery| recovery.add_to(auth));
         let packet = connect_request(&socket.namespace, recovery.as_deref().or(auth));
+        let packet = self.convert(packet);
+        let Some(session) = self.phase.open_session() else { return };
         packet.packets().for_each(|part| session.handle(now, ClientInput::Send(part)));
         let until = later(now, self.config.session.handshake_timeout);
-        socket.standing = Standing::Joining { until, early: Early::default() };
+        self.sockets[index].standing = Standing::Joining { until, early: Early::default() };
     }
 
     /// The same for a server of Socket.IO 2: the auth is a query of the namespace, and the main one
@@ -131,15 +132,15 @@ impl<W> Manager<W> {
             Some(auth) => format!("{}?{}", socket.namespace, query(auth)),
             None => socket.namespace.to_string(),
         };
+        let packet = self.convert(connect_request(&namespace, None));
         if let Some(session) = self.phase.open_session() {
-            let packet = connect_request(&namespace, None);
             packet.packets().for_each(|part| session.handle(now, ClientInput::Send(part)));
         }
     }
 
     /// The application wants the socket connected no more.
     pub(super) fn leave(&mut self, now: Instant, index: usize) {
-        let packet = disconnect(&self.sockets[index].namespace);
+        let packet = self.convert(disconnect(&self.sockets[index].namespace));
         // Before it stands elsewhere, and nothing can be sent.
         self.send(now, index, &packet);
         let socket = &mut self.sockets[index];

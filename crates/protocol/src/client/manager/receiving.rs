@@ -36,11 +36,7 @@ impl<W> Manager<W> {
     pub(super) fn handle_message(&mut self, now: Instant, message: Message) {
         let timeout = self.config.limits.attachment_timeout;
         let Phase::Open { live, decoder, attachments_by, .. } = &mut self.phase else { return };
-        let decoded = match message {
-            Message::Text(text) => decoder.decode_text(text),
-            Message::Binary(attachment) => decoder.decode_binary(attachment),
-        };
-        match decoded {
+        match decoder.decode(message) {
             Ok(None) => {
                 attachments_by.get_or_insert(later(now, timeout));
             }
@@ -81,14 +77,14 @@ impl<W> Manager<W> {
 
     /// The server has let a socket in.
     pub(super) fn handle_yes(&mut self, now: Instant, index: usize, payload: Option<ByteString>) {
-        let socket = &mut self.sockets[index];
-        if std::mem::take(&mut socket.owes_answer) {
-            let packet = disconnect(&socket.namespace);
+        if std::mem::take(&mut self.sockets[index].owes_answer) {
+            let packet = self.convert(disconnect(&self.sockets[index].namespace));
             if let Some(session) = self.phase.open_session() {
                 packet.packets().for_each(|part| session.handle(now, ClientInput::Send(part)));
             }
             return;
         }
+        let socket = &mut self.sockets[index];
         let Standing::Joining { early, .. } = &mut socket.standing else { return };
         let early = std::mem::take(early);
         let welcome: Welcome =
