@@ -34,7 +34,7 @@ enum Part {
     EndToEnd,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step {
         name: "fmt",
         about: "the code is formatted",

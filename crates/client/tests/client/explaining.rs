@@ -87,6 +87,38 @@ async fn answers_that_are_no_socket_io_are_told_apart() {
     }
 }
 
+/// A server that opens a session, and then answers no request any more.
+async fn falling_silent() -> SocketAddr {
+    const OPEN: &str = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            if held.is_empty() {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", OPEN.len());
+                stream.write_all((head + OPEN).as_bytes()).await.unwrap();
+            }
+            held.push(stream);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_post_that_is_not_answered_is_given_up() {
+    let address = falling_silent().await;
+    let client = client(address)
+        .transports([Transport::Polling])
+        .request_timeout(std::time::Duration::from_millis(50))
+        .reconnection(false);
+    let Err(Error::Connect(error)) = within("connect", client.connect()).await else {
+        panic!("nobody answers")
+    };
+    assert_eq!(error.kind(), ConnectErrorKind::Lost, "{error}");
+    assert!(error.to_string().contains("transport error"), "{error}");
+}
+
 #[tokio::test]
 async fn silence_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
