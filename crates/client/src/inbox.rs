@@ -29,8 +29,9 @@ impl Socket {
                 return false;
             }
             inner.backlog_bytes += bytes;
-            inner.inbox.push_back(incoming);
-            inner.is_handling
+            let is_handling = inner.is_handling;
+            inner.inbox.push_back(if is_handling { incoming.into_waiting() } else { incoming });
+            is_handling
         };
         if !is_handling {
             self.start_handling();

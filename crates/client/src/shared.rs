@@ -25,8 +25,8 @@ use crate::{
     stream::Queue,
 };
 
-/// One client. The locks are held for a few instructions, never two at once, and never while
-/// handlers run.
+/// One client. The locks are held for a few instructions, two at once in [`of`](Self::of) only, and
+/// never while handlers run.
 pub(crate) struct Shared {
     manager: Mutex<Manager<Waiter>>,
     /// Tells the task that the manager has something to do.
@@ -90,6 +90,18 @@ pub(crate) enum Incoming {
     Connect,
     Event { connection: u32, event: socket::Event },
     Outgoing { name: Box<str>, payload: Payload },
+}
+
+impl Incoming {
+    /// What waits must not keep the buffer alive that it was received in.
+    pub(crate) fn into_waiting(self) -> Self {
+        match self {
+            Self::Event { connection, event } => {
+                Self::Event { connection, event: event.to_owned() }
+            }
+            other => other,
+        }
+    }
 }
 
 /// What a socket tells of itself at once.

@@ -154,7 +154,7 @@ impl<W> Manager<W> {
             Standing::Joining { early, .. } => {
                 let attachments = event.payload.attachments.iter().map(Bytes::len);
                 early.bytes += event.payload.json().len() + attachments.sum::<usize>();
-                early.events.push(Event { payload: event.payload.to_owned(), ..event });
+                early.events.push(event.to_owned());
                 if early.bytes > limit {
                     self.cut(now, DisconnectReason::EventBacklog);
                 }
