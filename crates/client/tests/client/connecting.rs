@@ -8,8 +8,12 @@ use std::sync::{
 use serde_json::{Value, json};
 use sockeye::Server;
 use sockeye_client::{ConnectError, ConnectErrorKind, Error, Socket};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
-use crate::{channel, client, serve, until, within};
+use crate::{Told, channel, client, serve, until, within};
 
 /// A server that wants a token, and says what it got.
 async fn guarded() -> (Server, std::net::SocketAddr) {
@@ -123,9 +127,60 @@ async fn connecting_ends_when_this_end_gives_it_up() {
     assert_eq!(client.connect().await.unwrap_err().kind(), ConnectErrorKind::Left);
 }
 
+/// A server that sets a cookie and offers an upgrade, answers nothing else, and tells the heads of
+/// all requests.
+async fn setting_cookies() -> (std::net::SocketAddr, Told<String>) {
+    let open = r#"0{"sid":"s","upgrades":["websocket"],"pingInterval":9000,"pingTimeout":9000}"#;
+    let cookies = "Set-Cookie: lb=7; Path=/; HttpOnly\r\nSet-Cookie: old=1; Max-Age=0\r\n";
+    let head = format!("HTTP/1.1 200 OK\r\n{cookies}Content-Length: {}\r\n\r\n", open.len());
+    let answer = head + open;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, told) = channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (tell, answer) = (tell.clone(), answer.clone());
+            tokio::spawn(async move {
+                let mut stream = tokio::io::BufReader::new(stream);
+                loop {
+                    let mut head = String::new();
+                    while !head.ends_with("\r\n\r\n") {
+                        if stream.read_line(&mut head).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                    }
+                    let is_first = !head.contains("sid=");
+                    let _ = tell.send(head.to_lowercase());
+                    if is_first {
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                }
+            });
+        }
+    });
+    (address, told)
+}
+
+#[tokio::test]
+async fn cookies_that_the_server_sets_go_along_with_every_later_request() {
+    for keeps in [true, false] {
+        let (address, mut told) = setting_cookies().await;
+        let client = client(address).cookies(keeps).header("cookie", "own=1").build().unwrap();
+        client.open();
+        let first = told.next().await;
+        assert!(first.contains("cookie: own=1\r\n"), "{first}");
+        // The next poll, the packet that joins, and the WebSocket, in whichever order.
+        for _ in 0..3 {
+            let head = told.next().await;
+            assert_eq!(head.contains("cookie: own=1; lb=7\r\n"), keeps, "{head}");
+            assert!(!head.contains("old="), "{head}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_reconnection_the_first_failure_is_final() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let error = within("connect", client(address).reconnection(false).connect()).await.unwrap_err();
