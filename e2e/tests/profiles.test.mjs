@@ -136,7 +136,7 @@ for (const mode of MODES) {
       }
     });
 
-    test("CHATTER_TIMESTAMP", notYet("chatter-restart"), async () => {
+    test("CHATTER_TIMESTAMP", async () => {
       const target = await startTarget({ PROFILE: "chatter", CHATTER_TIMESTAMP: "1" });
       const good = await connect(target, mode, { query: { timestamp: Date.now() } });
       assert.deepEqual(await take(good, "message"), ["test"]);

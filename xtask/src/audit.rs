@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::{
+    compare,
     report::Report,
     run::{Result, Runner},
 };
@@ -27,7 +28,7 @@ struct Check {
     run: fn(&Runner) -> Result,
 }
 
-const CHECKS: [Check; 4] = [
+const CHECKS: [Check; 5] = [
     Check {
         name: "deny",
         about: "licences, advisories and sources of the dependencies",
@@ -76,6 +77,21 @@ const CHECKS: [Check; 4] = [
                 .env("PROPTEST_CASES", "8")
                 .env("MIRIFLAGS", "-Zmiri-disable-isolation");
             runner.run(&mut miri)
+        },
+    },
+    Check {
+        name: "floor",
+        about: "what servers are compared with takes as many instructions as is committed",
+        missing: |runner| {
+            if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
+                return Ok(Some("Linux on x86-64, where the instructions were counted".to_owned()));
+            }
+            let here = runner.output(runner.command("valgrind", "").arg("--version")).is_some();
+            Ok((!here).then(|| "Valgrind: apt-get install valgrind".to_owned()))
+        },
+        run: |runner| match compare::check_floor(runner, false)? {
+            true => Ok(()),
+            false => Err("the floor has changed".into()),
         },
     },
 ];

@@ -3,6 +3,8 @@
 #[cfg(unix)]
 mod audit;
 #[cfg(unix)]
+mod compare;
+#[cfg(unix)]
 mod demo;
 #[cfg(unix)]
 mod features;
@@ -26,6 +28,7 @@ Usage: cargo xtask <COMMAND>
   demo     the chat server and its page, side by side, until Ctrl-C
   test     everything that CI checks; `cargo xtask test --help` lists the steps
   audit    what is slow or needs further tools; says what it could not reach
+  compare  Sockeye beside other servers: processor time, memory, order
 ";
 
 #[cfg(unix)]
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         }
         ["demo", ref rest @ ..] => demo::main(rest),
         ["test", ref rest @ ..] => test::main(rest),
+        ["compare", ref rest @ ..] => compare::main(rest),
         ["audit", ref rest @ ..] => audit::main(rest),
         [unknown, ..] => Err(format!("there is no command `{unknown}`\n\n{USAGE}").into()),
     };

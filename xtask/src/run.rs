@@ -69,6 +69,11 @@ impl Runner {
         self.binaries.join(name)
     }
 
+    /// A program of the workspace, as `cargo build --release` leaves it.
+    pub(crate) fn release_binary(&self, name: &str) -> PathBuf {
+        self.binaries.with_file_name("release").join(name)
+    }
+
     /// Whether somebody wants us to end.
     pub(crate) fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
@@ -151,6 +156,11 @@ impl Group {
             self.leader.stdout.take().map(|pipe| Box::new(pipe) as _),
             self.leader.stderr.take().map(|pipe| Box::new(pipe) as _),
         ]
+    }
+
+    /// The id of the first process.
+    pub(crate) fn id(&self) -> u32 {
+        self.leader.id()
     }
 
     /// How the first process ended, once it has.

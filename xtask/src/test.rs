@@ -34,7 +34,7 @@ enum Part {
     EndToEnd,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step {
         name: "fmt",
         about: "the code is formatted",
@@ -95,6 +95,14 @@ const STEPS: [Step; 14] = [
         needs: &[],
         tools: &[],
         run: features::check,
+    },
+    Step {
+        name: "counts",
+        about: "messages and connections cost no more than expected",
+        part: Part::Rust,
+        needs: &[],
+        tools: &[Tool::Valgrind, Tool::Strace],
+        run: |runner| runner.run(&mut runner.cargo(&["run", "--release", "-p", "counts"])),
     },
     Step {
         name: "npm",
@@ -240,7 +248,7 @@ fn usage() -> String {
     let mut line = |name: &str, about: &str| usage += &format!("  {name:20}{about}\n");
     line(PREREQUISITES, "what the steps need is installed; always the first");
     let parts = [
-        (Part::Rust, "--rust", "all that needs nothing but Rust:"),
+        (Part::Rust, "--rust", "all that needs no clients of others:"),
         (Part::EndToEnd, "--e2e", "all that needs the clients of others:"),
     ];
     for (part, flag, about) in parts {
@@ -299,7 +307,7 @@ mod tests {
     fn named_steps_run_in_order_after_what_they_need() {
         assert_eq!(names(&["browser", "fmt"]), ["fmt", "npm", "build", "browser"]);
         assert_eq!(names(&["prerequisites"]), [""; 0]);
-        assert_eq!(names(&["--rust"]), ["fmt", "clippy", "doc", "unit", "features"]);
+        assert_eq!(names(&["--rust"]), ["fmt", "clippy", "doc", "unit", "features", "counts"]);
         assert_eq!(names(&["--rust", "--e2e"]), names(&[]));
         assert_eq!(names(&[]).len(), STEPS.len());
     }
@@ -323,7 +331,10 @@ mod tests {
 
     #[test]
     fn tools_are_those_of_the_steps_once_each() {
-        assert_eq!(tools_of(&select(&["--rust"]).unwrap()), [Tool::Rustfmt, Tool::Clippy]);
+        assert_eq!(
+            tools_of(&select(&["--rust"]).unwrap()),
+            [Tool::Rustfmt, Tool::Clippy, Tool::Valgrind, Tool::Strace]
+        );
         assert_eq!(
             tools_of(&select(&["--e2e"]).unwrap()),
             [Tool::Node, Tool::Npm, Tool::Python, Tool::Chromium]

@@ -13,6 +13,11 @@ pub(crate) enum Tool {
     Npm,
     Python,
     Chromium,
+    Taskset,
+    /// What counts instructions and copies, where there is such a thing.
+    Valgrind,
+    /// What counts system calls, where there is such a thing.
+    Strace,
 }
 
 /// Where a browser may be; the first is where Debian puts it.
@@ -63,6 +68,11 @@ impl Tool {
                 answer("python3", &["-c", test]).is_some()
             }
             Self::Chromium => chromium().is_some(),
+            Self::Taskset => answer("taskset", &["--version"]).is_some(),
+            // Elsewhere the counts do without them.
+            Self::Valgrind | Self::Strace if !cfg!(target_os = "linux") => true,
+            Self::Valgrind => answer("valgrind", &["--version"]).is_some(),
+            Self::Strace => answer("strace", &["--version"]).is_some(),
         }
     }
 
@@ -87,6 +97,9 @@ impl Tool {
                 "apt-get install chromium",
                 "brew install --cask chromium",
             ],
+            Self::Taskset => ["taskset", "apt-get install util-linux", "not there: use Linux"],
+            Self::Valgrind => ["Valgrind", "apt-get install valgrind", "not needed"],
+            Self::Strace => ["strace", "apt-get install strace", "not needed"],
         };
         format!("  {what}\n      Debian  {debian}\n      macOS   {macos}\n")
     }

@@ -128,8 +128,11 @@ impl Connection {
     fn enter(&mut self, name: &str, namespace: Namespace, auth: Option<ByteString>) {
         let socket = Socket::new(namespace, self.client.clone(), auth);
         self.machine.insert(name, Seat::Taken(socket.clone()));
-        self.client.admit(&socket);
-        socket.connect();
+        if self.client.admit(&socket) {
+            socket.connect();
+        } else {
+            socket.end(DisconnectReason::TransportClose);
+        }
     }
 
     /// Keeps a seat until the application has said whether the namespace may come to be.
@@ -143,7 +146,9 @@ impl Connection {
         self.machine.insert(&name, Seat::Asked(asked.clone()));
         let client = self.client.clone();
         self.client.shared.core.spawn(async move {
-            let Some(namespace) = client.child(&name, answer.await) else {
+            let answer = answer.await;
+            asked.note_answer();
+            let Some(namespace) = client.child(&name, answer) else {
                 if asked.refuse() {
                     client.send_invalid_namespace(&name);
                 }

@@ -4,7 +4,6 @@ use std::{
     any::Any,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
     task::{Poll, Waker},
 };
 
@@ -12,7 +11,7 @@ use bytestring::ByteString;
 use sockeye_event::{Ack, Call, Event, HandlerError, HandlerFuture};
 use sockeye_protocol::socket::Payload;
 
-use crate::{EventErrorKind, Socket, extract::Context, listener::Listener};
+use crate::{EventErrorKind, Socket, extract::Context, listener::Called};
 
 /// An event that waits for the handlers before it.
 pub(crate) struct Incoming {
@@ -55,9 +54,9 @@ pub(crate) struct Inbox {
 }
 
 /// What is to be done with an event that has come.
-pub(crate) enum Admission {
+pub(crate) enum Admission<E> {
     /// Handle it now.
-    Now(Incoming),
+    Now(E),
     /// It waits for those before it.
     Waits,
     /// More waits than the bound allows.
@@ -65,7 +64,7 @@ pub(crate) enum Admission {
 }
 
 impl Inbox {
-    pub(crate) fn admit(&mut self, event: Incoming, max_bytes: usize) -> Admission {
+    pub(crate) fn admit(&mut self, event: Incoming, max_bytes: usize) -> Admission<Incoming> {
         if !self.is_busy {
             self.is_busy = true;
             return Admission::Now(event);
@@ -100,27 +99,44 @@ impl Inbox {
 /// Calls the handlers of an event, all of them before any is waited for, as JavaScript does.
 ///
 /// Each is polled where it stands. Only if one is not done at once is there a future to wait for.
-pub(crate) fn call_all(
+pub(crate) fn call_all<'a>(
     context: &Context,
-    listeners: &[Option<Arc<[Listener]>>],
+    called: impl IntoIterator<Item = &'a Called>,
     name: &ByteString,
     event: &Event<'_>,
 ) -> Running {
-    let mut running = Running { name: name.clone(), ack: event.ack().clone(), futures: vec![] };
-    for listener in listeners.iter().flatten().flat_map(|listeners| listeners.iter()) {
+    let mut futures = Vec::new();
+    for listener in called.into_iter().flat_map(|called| called.iter()) {
         let Some(handler) = listener.take() else { continue };
-        let call = catch_unwind(AssertUnwindSafe(|| handler.call(context, event.clone())));
-        let outcome = match call {
+        let outcome = match catch_unwind(AssertUnwindSafe(|| handler.call(context, event.clone())))
+        {
             Ok(Call::Ready(outcome)) => Ok(outcome),
             Ok(Call::Pending(future)) => {
-                running.start(&context.socket, future);
+                futures.extend(begin(&context.socket, name, event.ack(), future));
                 continue;
             }
             Err(panic) => Err(panic),
         };
-        running.conclude(&context.socket, outcome);
+        conclude(&context.socket, name, event.ack(), outcome);
     }
-    running
+    Running::waiting(name, event.ack(), futures)
+}
+
+/// Polls a handler where it stands; what is left of it is the answer.
+fn begin(
+    socket: &Socket,
+    name: &ByteString,
+    ack: &Ack,
+    mut future: HandlerFuture,
+) -> Option<HandlerFuture> {
+    let mut cx = std::task::Context::from_waker(Waker::noop());
+    match poll_caught(&mut future, &mut cx) {
+        Poll::Pending => Some(future),
+        Poll::Ready(outcome) => {
+            conclude(socket, name, ack, outcome);
+            None
+        }
+    }
 }
 
 type Panic = Box<dyn Any + Send>;
@@ -137,81 +153,86 @@ fn poll_caught(
 }
 
 /// The handlers of one event that are not done.
-pub(crate) struct Running {
-    name: ByteString,
-    ack: Ack,
-    futures: Vec<HandlerFuture>,
+pub(crate) enum Running {
+    Done,
+    Waiting { name: ByteString, ack: Ack, futures: Vec<HandlerFuture> },
 }
 
 impl Running {
-    /// What is done for an event by a future, which is polled where it stands.
-    pub(crate) fn by(socket: &Socket, name: &ByteString, ack: &Ack, future: HandlerFuture) -> Self {
-        let mut running = Self { name: name.clone(), ack: ack.clone(), futures: vec![] };
-        running.start(socket, future);
-        running
+    fn waiting(name: &ByteString, ack: &Ack, futures: Vec<HandlerFuture>) -> Self {
+        if futures.is_empty() {
+            return Self::Done;
+        }
+        Self::Waiting { name: name.clone(), ack: ack.clone(), futures }
     }
 
-    fn start(&mut self, socket: &Socket, mut future: HandlerFuture) {
-        let mut cx = std::task::Context::from_waker(Waker::noop());
-        match poll_caught(&mut future, &mut cx) {
-            Poll::Ready(outcome) => self.conclude(socket, outcome),
-            Poll::Pending => self.futures.push(future),
-        }
+    /// What is done for an event by a future, which is polled where it stands.
+    pub(crate) fn by(socket: &Socket, name: &ByteString, ack: &Ack, future: HandlerFuture) -> Self {
+        Self::waiting(name, ack, begin(socket, name, ack, future).into_iter().collect())
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.futures.is_empty()
+        matches!(self, Self::Done)
     }
 
     /// Both, of one event or of one end.
     pub(crate) fn and(mut self, other: Self) -> Self {
-        self.futures.extend(other.futures);
-        self
+        match (&mut self, other) {
+            (Self::Done, other) => other,
+            (Self::Waiting { futures, .. }, Self::Waiting { futures: more, .. }) => {
+                futures.extend(more);
+                self
+            }
+            (Self::Waiting { .. }, Self::Done) => self,
+        }
     }
 
     /// Waits for all of them.
-    pub(crate) async fn finish(mut self, socket: &Socket) {
+    pub(crate) async fn finish(self, socket: &Socket) {
+        let Self::Waiting { name, ack, mut futures } = self else { return };
         std::future::poll_fn(|cx| {
             let mut index = 0;
-            while index < self.futures.len() {
-                match poll_caught(&mut self.futures[index], cx) {
+            while index < futures.len() {
+                match poll_caught(&mut futures[index], cx) {
                     Poll::Pending => index += 1,
                     Poll::Ready(outcome) => {
-                        drop(self.futures.swap_remove(index));
-                        self.conclude(socket, outcome);
+                        drop(futures.swap_remove(index));
+                        conclude(socket, &name, &ack, outcome);
                     }
                 }
             }
-            if self.futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+            if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
+}
 
-    /// A handler is done: what went wrong is told to whom it concerns.
-    fn conclude(&self, socket: &Socket, outcome: Result<Result<(), HandlerError>, Panic>) {
-        let kind = match outcome {
-            Ok(Ok(())) => return,
-            Ok(Err(HandlerError::Arguments(error))) => {
-                // The sender has made the mistake, so it is told, unless it is ours.
-                if error.index().is_some() {
-                    self.answer(&error.to_string());
-                }
-                EventErrorKind::Arguments(error)
+/// A handler is done: what went wrong is told to whom it concerns.
+fn conclude(
+    socket: &Socket,
+    name: &str,
+    ack: &Ack,
+    outcome: Result<Result<(), HandlerError>, Panic>,
+) {
+    let answer = |message: &str| ack.send(serde_json::json!({ "error": message }));
+    let kind = match outcome {
+        Ok(Ok(())) => return,
+        Ok(Err(HandlerError::Arguments(error))) => {
+            // The sender has made the mistake, so it is told, unless it is ours.
+            if error.index().is_some() {
+                answer(&error.to_string());
             }
-            Ok(Err(error)) => {
-                if socket.core().options.send_errors {
-                    self.answer(&error.to_string());
-                }
-                EventErrorKind::Handler(error)
+            EventErrorKind::Arguments(error)
+        }
+        Ok(Err(error)) => {
+            if socket.core().options.send_errors {
+                answer(&error.to_string());
             }
-            Err(panic) => EventErrorKind::Panic(panic_message(&*panic)),
-        };
-        socket.report(&self.name, kind);
-    }
-
-    fn answer(&self, message: &str) {
-        self.ack.send(serde_json::json!({ "error": message }));
-    }
+            EventErrorKind::Handler(error)
+        }
+        Err(panic) => EventErrorKind::Panic(panic_message(&*panic)),
+    };
+    socket.report(name, kind);
 }
 
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -1,11 +1,8 @@
 //! Which handlers an event has.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use sockeye_event::{BoxedHandler, Handler, erase};
@@ -90,7 +87,8 @@ pub(crate) type Called = Arc<[Listener]>;
 /// Handlers by their topics.
 #[derive(Clone, Default)]
 pub(crate) struct Listeners {
-    events: HashMap<Box<str>, Called>,
+    /// In the order of the events' names: there are few, and clients ask for them all the time.
+    events: Vec<(Arc<str>, Called)>,
     any: Option<Called>,
     any_outgoing: Option<Called>,
 }
@@ -98,7 +96,13 @@ pub(crate) struct Listeners {
 impl Listeners {
     pub(crate) fn add(&mut self, topic: Topic<'_>, place: Place, listener: Listener) {
         let listeners = match topic {
-            Topic::Event(name) => self.events.entry(name.into()).or_default(),
+            Topic::Event(name) => {
+                let index = self.find(name).unwrap_or_else(|index| {
+                    self.events.insert(index, (name.into(), Called::default()));
+                    index
+                });
+                &mut self.events[index].1
+            }
             Topic::Any => self.any.get_or_insert_default(),
             Topic::AnyOutgoing => self.any_outgoing.get_or_insert_default(),
         };
@@ -109,26 +113,31 @@ impl Listeners {
         };
     }
 
-    pub(crate) fn get(&self, event: &str) -> Option<Called> {
-        self.events.get(event).cloned()
+    pub(crate) fn get(&self, event: &str) -> Option<&Called> {
+        let index = self.find(event).ok()?;
+        Some(&self.events[index].1)
+    }
+
+    fn find(&self, event: &str) -> Result<usize, usize> {
+        self.events.binary_search_by(|(name, _)| (**name).cmp(event))
     }
 
     pub(crate) fn has(&self, event: &str) -> bool {
-        self.events.contains_key(event)
+        self.find(event).is_ok()
     }
 
-    pub(crate) fn any(&self) -> Option<Called> {
-        self.any.clone()
+    pub(crate) fn any(&self) -> Option<&Called> {
+        self.any.as_ref()
     }
 
-    pub(crate) fn any_outgoing(&self) -> Option<Called> {
-        self.any_outgoing.clone()
+    pub(crate) fn any_outgoing(&self) -> Option<&Called> {
+        self.any_outgoing.as_ref()
     }
 
     /// Forgets all handlers of a topic, which are returned.
     pub(crate) fn remove_all(&mut self, topic: Topic<'_>) -> Option<Removed> {
         let removed = match topic {
-            Topic::Event(name) => self.events.remove(name),
+            Topic::Event(name) => self.find(name).ok().map(|index| self.events.remove(index).1),
             Topic::Any => self.any.take(),
             Topic::AnyOutgoing => self.any_outgoing.take(),
         };
@@ -156,7 +165,10 @@ impl Listeners {
 
     fn retain(&mut self, topic: Topic<'_>, keep: impl Fn(&Listener) -> bool) -> Option<Removed> {
         let listeners = match topic {
-            Topic::Event(name) => self.events.get_mut(name)?,
+            Topic::Event(name) => {
+                let index = self.find(name).ok()?;
+                &mut self.events[index].1
+            }
             Topic::Any => self.any.as_mut()?,
             Topic::AnyOutgoing => self.any_outgoing.as_mut()?,
         };

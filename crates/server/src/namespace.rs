@@ -7,11 +7,12 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, PoisonError, RwLock, RwLockWriteGuard,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
+use arc_swap::ArcSwap;
 use sockeye_adapter::{Adapter, MemoryAdapter, Room};
 use sockeye_event::Event;
 use sockeye_protocol::socket::Payload;
@@ -37,7 +38,8 @@ struct Inner {
     adapter: Arc<dyn Adapter>,
     sockets: RwLock<HashMap<Sid, Socket>>,
     middlewares: RwLock<Arc<[BoxedMiddleware]>>,
-    handlers: RwLock<Handlers>,
+    /// Read for every event, and seldom written: who reads takes no lock.
+    handlers: ArcSwap<Handlers>,
     /// Acknowledgements are numbered over all sockets, so that what is broadcast is the same for all.
     next_ack: AtomicU64,
     hears_outgoing: AtomicBool,
@@ -59,15 +61,15 @@ enum Kind {
 /// What is handed on from parents to children.
 #[derive(Default)]
 struct Registry {
-    handlers: Handlers,
+    handlers: Arc<Handlers>,
     middlewares: Arc<[BoxedMiddleware]>,
     hears_outgoing: bool,
 }
 
 #[derive(Clone, Default)]
-struct Handlers {
-    events: Listeners,
-    connection: Called,
+pub(crate) struct Handlers {
+    pub(crate) events: Listeners,
+    pub(crate) connection: Called,
 }
 
 impl Namespace {
@@ -107,7 +109,7 @@ impl Namespace {
             adapter,
             sockets: RwLock::default(),
             middlewares: RwLock::new(registry.middlewares),
-            handlers: RwLock::new(registry.handlers),
+            handlers: ArcSwap::new(registry.handlers),
             next_ack: AtomicU64::new(0),
             hears_outgoing: AtomicBool::new(registry.hears_outgoing),
             kind,
@@ -119,7 +121,7 @@ impl Namespace {
     /// What the application has registered so far.
     fn registry(&self) -> Registry {
         Registry {
-            handlers: self.handlers().clone(),
+            handlers: self.0.handlers.load_full(),
             middlewares: self.middlewares(),
             hears_outgoing: self.hears_outgoing(),
         }
@@ -132,8 +134,7 @@ impl Namespace {
 
     /// Forgets handlers for once whose time is over.
     pub(crate) fn forget_over(&self, event: &str) {
-        let removed = self.handlers_mut().events.remove_over(event);
-        drop(removed);
+        self.change_handlers(|handlers| drop(handlers.events.remove_over(event)));
     }
 
     /// Decides who may join. Middlewares are asked in the order of their registration; the first
@@ -193,27 +194,25 @@ impl Namespace {
         self.0.sockets.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The handlers of all events, and those of this one.
-    pub(crate) fn listeners(&self, event: &str) -> (Option<Called>, Option<Called>) {
-        let handlers = self.handlers();
-        (handlers.events.any(), handlers.events.get(event))
+    /// The handlers as they are now. What is registered from now on is not among them.
+    pub(crate) fn handlers(&self) -> arc_swap::Guard<Arc<Handlers>> {
+        self.0.handlers.load()
     }
 
-    pub(crate) fn listens(&self, event: &str) -> bool {
-        self.handlers().events.has(event)
-    }
-
-    pub(crate) fn any_outgoing(&self) -> Option<Called> {
-        self.handlers().events.any_outgoing()
+    /// Replaces the handlers by others; what they were before is the answer. Others may do the same
+    /// at the same time, and then the change is made anew. What is taken out is dropped with the
+    /// answer, or by whoever is calling it at the moment, with no lock held.
+    fn change_handlers(&self, mut change: impl FnMut(&mut Handlers)) -> Arc<Handlers> {
+        self.0.handlers.rcu(|handlers| {
+            let mut changed = Handlers::clone(handlers);
+            change(&mut changed);
+            changed
+        })
     }
 
     /// Whether there has been a handler of all that is emitted.
     pub(crate) fn hears_outgoing(&self) -> bool {
         self.0.hears_outgoing.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn connection_listeners(&self) -> Called {
-        self.handlers().connection.clone()
     }
 
     /// Whether those who join need not wait for anything.
@@ -281,21 +280,12 @@ impl Namespace {
     }
 
     pub(crate) fn forget_handlers(&self) {
-        let forgotten = std::mem::take(&mut *self.handlers_mut());
+        let forgotten = self.0.handlers.swap(Arc::default());
         let mut middlewares = self.0.middlewares.write().unwrap_or_else(PoisonError::into_inner);
         let asked = std::mem::take(&mut *middlewares);
         // What they hold may be the last handle to something that locks when it is dropped.
         drop(middlewares);
         drop((forgotten, asked));
-    }
-
-    /// Read for every event, and seldom written.
-    fn handlers(&self) -> RwLockReadGuard<'_, Handlers> {
-        self.0.handlers.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn handlers_mut(&self) -> RwLockWriteGuard<'_, Handlers> {
-        self.0.handlers.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

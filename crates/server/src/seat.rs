@@ -1,6 +1,9 @@
 //! A client's place in a namespace that may not exist yet.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use sockeye_protocol::socket::{Member, Standing};
 
@@ -15,21 +18,29 @@ pub(crate) enum Seat {
     Asked(Arc<Asked>),
 }
 
-/// What became of the question: a socket, or nothing because the answer was no or the client did
-/// not wait for it.
+/// What became of the question.
 #[derive(Default)]
-pub(crate) struct Asked(OnceLock<Option<Socket>>);
+pub(crate) struct Asked {
+    /// A socket, or nothing because the answer was no or the client did not wait for it.
+    outcome: OnceLock<Option<Socket>>,
+    is_answered: AtomicBool,
+}
 
 impl Asked {
+    /// The application has answered: nothing runs for the question any more.
+    pub(crate) fn note_answer(&self) {
+        self.is_answered.store(true, Ordering::Release);
+    }
+
     /// The answer is yes; false if it comes too late.
     pub(crate) fn accept(&self, socket: Socket) -> bool {
-        self.0.set(Some(socket)).is_ok()
+        self.outcome.set(Some(socket)).is_ok()
     }
 
     /// The answer is no, or the client waits for it no longer; false if there was an end to it
     /// before.
     pub(crate) fn refuse(&self) -> bool {
-        self.0.set(None).is_ok()
+        self.outcome.set(None).is_ok()
     }
 }
 
@@ -37,7 +48,7 @@ impl Seat {
     pub(crate) fn socket(&self) -> Option<&Socket> {
         match self {
             Self::Taken(socket) => Some(socket),
-            Self::Asked(asked) => asked.0.get()?.as_ref(),
+            Self::Asked(asked) => asked.outcome.get()?.as_ref(),
         }
     }
 
@@ -56,7 +67,7 @@ impl Member for Seat {
     fn standing(&self) -> Standing {
         match self {
             Self::Taken(socket) => socket.standing(),
-            Self::Asked(asked) => match asked.0.get() {
+            Self::Asked(asked) => match asked.outcome.get() {
                 None => Standing::Connecting,
                 Some(None) => Standing::Refused,
                 Some(Some(socket)) => socket.standing(),
@@ -65,9 +76,13 @@ impl Member for Seat {
     }
 
     fn is_released(&self) -> bool {
-        match self.socket() {
-            Some(socket) => socket.is_released(),
-            None => self.standing() == Standing::Refused,
+        match self {
+            Self::Taken(socket) => socket.is_released(),
+            Self::Asked(asked) => match asked.outcome.get() {
+                None => false,
+                Some(None) => asked.is_answered.load(Ordering::Acquire),
+                Some(Some(socket)) => socket.is_released(),
+            },
         }
     }
 }

@@ -146,8 +146,16 @@ impl Socket {
         self.0.state()
     }
 
-    fn send(&self, packet: &EncodedPacket, volatile: bool) {
-        self.0.deliver(packet, volatile);
+    fn send(&self, packet: EncodedPacket, volatile: bool) {
+        if is_over(self.standing()) {
+            return;
+        }
+        self.0.note_outgoing(&packet);
+        if volatile {
+            self.0.client.session.send_volatile(packet.into_packets());
+        } else {
+            self.0.client.session.send(packet.into_packets());
+        }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -381,7 +389,7 @@ impl SendAck for Inner {
             }
         };
         if self.standing.load(Ordering::Acquire) == Standing::Connected as u8 {
-            self.client.session.send(packet.packets());
+            self.client.session.send(packet.into_packets());
         }
     }
 

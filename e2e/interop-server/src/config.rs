@@ -10,6 +10,7 @@ pub(crate) struct Config {
     pub(crate) port: u16,
     pub(crate) profile: String,
     pub(crate) chatter_auth: bool,
+    pub(crate) chatter_timestamp: bool,
     /// How many namespaces `/own-0` and on the profile `full` has, for tests to have for themselves.
     pub(crate) own_namespaces: usize,
     path: String,
@@ -28,7 +29,7 @@ pub(crate) struct Config {
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Variables of features that do not exist yet, and the values that switch them off.
-const UNSUPPORTED: [(&str, &[&str]); 14] = [
+const UNSUPPORTED: [(&str, &[&str]); 13] = [
     ("ALLOW_EIO3", &["0"]),
     ("RECOVERY", &["0"]),
     ("HANDSHAKE_DELAY", &["0"]),
@@ -38,7 +39,6 @@ const UNSUPPORTED: [(&str, &[&str]); 14] = [
     ("WS_DEFLATE", &["0"]),
     // Not to compress is always allowed, so asking for the default is no error.
     ("HTTP_COMPRESSION", &["0", "1"]),
-    ("CHATTER_TIMESTAMP", &["0"]),
     ("CHATTER_RESTART", &[]),
     ("TLS_CERT", &[]),
     ("TLS_KEY", &[]),
@@ -78,6 +78,7 @@ impl Config {
             cors: cors(&text("CORS_ORIGIN", "*"), flag("CORS_CREDENTIALS", false)),
             own_namespaces: number("OWN_NAMESPACES", 0)?,
             chatter_auth: flag("CHATTER_AUTH", false),
+            chatter_timestamp: flag("CHATTER_TIMESTAMP", false),
             profile,
         })
     }

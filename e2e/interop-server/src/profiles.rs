@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     error::Error,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -22,7 +22,7 @@ pub(crate) fn register(io: &Server, profile: &str, config: &Config) -> Result<()
         "protocol" => protocol(io),
         "rooms" => rooms(io),
         "api" => crate::api::api(io),
-        "chatter" => chatter(io, config.chatter_auth),
+        "chatter" => chatter(io, Greeting::of(config)),
         other => return Err(format!("PROFILE={other} is not supported").into()),
     }
     Ok(())
@@ -307,22 +307,56 @@ fn rooms(io: &Server) {
 
 // --- chatter ---
 
-fn chatter(io: &Server, only_auth: bool) {
+/// What a client of the profile hears first.
+#[derive(Clone, Copy)]
+enum Greeting {
+    Everything,
+    /// Whether its password was right.
+    Verdict,
+    /// One message, if its clock is right.
+    IfOnTime,
+}
+
+impl Greeting {
+    fn of(config: &Config) -> Self {
+        match (config.chatter_auth, config.chatter_timestamp) {
+            (true, _) => Self::Verdict,
+            (_, true) => Self::IfOnTime,
+            _ => Self::Everything,
+        }
+    }
+
+    fn say(self, socket: &Socket) {
+        match self {
+            Self::Verdict => {
+                let given = credentials(socket).password;
+                socket.emit("auth", if given == "123" { "success" } else { "failed" });
+            }
+            Self::IfOnTime if is_on_time(socket) => socket.emit("message", "test"),
+            Self::IfOnTime => socket.disconnect_all(),
+            Self::Everything => {
+                socket.emit("Hello from the message event!", ());
+                socket.emit("test", "Hello from the test event!");
+                socket.emit("test", Bytes::from_static(&[1, 2, 3]));
+                let second = ("This is the second argument", json!({ "argCount": 3 }));
+                socket.emit("This is the first argument", second);
+                socket.emit("on_abc_event", ("", json!({ "abc": 0, "some_other": "value" })));
+            }
+        }
+    }
+}
+
+/// Whether the `timestamp` in a client's query, in milliseconds, is at most a second away.
+fn is_on_time(socket: &Socket) -> bool {
+    let given = socket.handshake().query().get("timestamp").and_then(|text| text.parse().ok());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    given.is_some_and(|given: u128| given.abs_diff(now) <= 1000)
+}
+
+fn chatter(io: &Server, greeting: Greeting) {
     for name in ["/", "/admin"] {
         let namespace = io.of(name);
-        namespace.on_connection(move |socket: Socket| {
-            if only_auth {
-                let given = credentials(&socket).password;
-                socket.emit("auth", if given == "123" { "success" } else { "failed" });
-                return;
-            }
-            socket.emit("Hello from the message event!", ());
-            socket.emit("test", "Hello from the test event!");
-            socket.emit("test", Bytes::from_static(&[1, 2, 3]));
-            let second = ("This is the second argument", json!({ "argCount": 3 }));
-            socket.emit("This is the first argument", second);
-            socket.emit("on_abc_event", ("", json!({ "abc": 0, "some_other": "value" })));
-        });
+        namespace.on_connection(move |socket: Socket| greeting.say(&socket));
         namespace.on("test", |socket: Socket, value: Raw| {
             socket.emit("test-received", value);
             "woot"

@@ -24,8 +24,10 @@ impl Namespace {
     pub fn on_connection<M: 'static>(&self, handler: impl Handler<Context, M>) -> ListenerId {
         let listener = Listener::on(handler);
         let id = listener.id();
-        let mut handlers = self.handlers_mut();
-        handlers.connection = handlers.connection.iter().cloned().chain([listener]).collect();
+        self.change_handlers(|handlers| {
+            let all = handlers.connection.iter().cloned().chain([listener.clone()]);
+            handlers.connection = all.collect();
+        });
         id
     }
 
@@ -130,7 +132,7 @@ impl Namespace {
         if matches!(topic, Topic::AnyOutgoing) {
             self.0.hears_outgoing.store(true, Ordering::Relaxed);
         }
-        self.handlers_mut().events.add(topic, place, listener);
+        self.change_handlers(|handlers| handlers.events.add(topic, place, listener.clone()));
         id
     }
 
@@ -140,19 +142,23 @@ impl Namespace {
     }
 
     fn remove_all(&self, topic: Topic<'_>) -> bool {
-        let removed = self.handlers_mut().events.remove_all(topic);
-        removed.is_some()
+        let mut were_any = false;
+        self.change_handlers(|handlers| {
+            were_any = handlers.events.remove_all(topic).is_some();
+        });
+        were_any
     }
 
     /// Forgets one handler; whether it was there.
     pub fn off_listener(&self, id: ListenerId) -> bool {
-        let (connection, removed) = {
-            let mut handlers = self.handlers_mut();
-            let kept = handlers.connection.iter().filter(|listener| listener.id() != id);
-            let kept = kept.cloned().collect();
-            let connection = std::mem::replace(&mut handlers.connection, kept);
-            (connection, handlers.events.remove(id))
-        };
-        removed.is_some() || connection.iter().any(|listener| listener.id() == id)
+        let mut was_there = false;
+        self.change_handlers(|handlers| {
+            let before = handlers.connection.len();
+            handlers.connection =
+                handlers.connection.iter().filter(|other| other.id() != id).cloned().collect();
+            let removed = handlers.events.remove(id);
+            was_there = removed.is_some() || handlers.connection.len() < before;
+        });
+        was_there
     }
 }

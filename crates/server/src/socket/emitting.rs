@@ -46,7 +46,7 @@ impl SocketEmitter {
     /// dropped is no error.
     pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = emit::encode_event(self.socket.namespace(), None, event, &args)?;
-        self.socket.send(&packet, self.volatile);
+        self.socket.send(packet, self.volatile);
         Ok(())
     }
 
@@ -90,7 +90,7 @@ impl Socket {
     /// If the name is reserved, or a value has no form on the wire.
     pub fn try_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = emit::encode_event(&self.0.namespace, None, event, &args)?;
-        self.send(&packet, false);
+        self.send(packet, false);
         Ok(())
     }
 

@@ -1,6 +1,10 @@
 //! A socket's life, as its connection tells it: it asks to join, gets events, and goes.
 
-use std::{panic::AssertUnwindSafe, sync::atomic::Ordering, task::Waker};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    task::Waker,
+};
 
 use bytestring::ByteString;
 use sockeye_event::{Ack, Event};
@@ -12,6 +16,7 @@ use crate::{
     extract::Context,
     inbox::{Admission, Incoming, Kind, Running, call_all, panic_message},
     listener::{Called, DISCONNECT, DISCONNECTING, Listener},
+    middleware::BoxedMiddleware,
 };
 
 impl Socket {
@@ -83,7 +88,7 @@ impl Socket {
                 self.0.client.session.send(connected.packets());
             }
             // Under the lock, so that it comes before every event and before the end.
-            state.inbox.admit(greeting, self.core().options.max_backlog_bytes)
+            state.admit(greeting, self.core().options.max_backlog_bytes)
         };
         self.handle_admitted(admission);
     }
@@ -105,20 +110,20 @@ impl Socket {
 
     fn handle(&self, event: Incoming) -> bool {
         let max_bytes = self.core().options.max_backlog_bytes;
-        let admission = self.state().inbox.admit(event, max_bytes);
+        let admission = self.state().admit(event, max_bytes);
         self.handle_admitted(admission)
     }
 
-    fn handle_admitted(&self, admission: Admission) -> bool {
+    fn handle_admitted(&self, admission: Admission<Admitted>) -> bool {
         let event = match admission {
             Admission::Waits => return true,
             Admission::Full => return false,
             Admission::Now(event) => event,
         };
-        let mut running = self.start(&event);
+        let mut running = self.start(event);
         if running.is_done() {
             let Some(next) = self.next_event() else { return true };
-            running = self.start(&next);
+            running = self.start(next);
         }
         let socket = self.clone();
         self.core().spawn(async move { socket.go_on(running).await });
@@ -132,18 +137,20 @@ impl Socket {
             // Handlers that never wait would otherwise keep the thread for as long as events come.
             tokio::task::consume_budget().await;
             match self.next_event() {
-                Some(event) => running = self.start(&event),
+                Some(event) => running = self.start(event),
                 None => return,
             }
         }
     }
 
     /// The handlers of an event have returned: the next one.
-    fn next_event(&self) -> Option<Incoming> {
+    fn next_event(&self) -> Option<Admitted> {
         let (greeting, next) = {
             let mut state = self.state();
+            let next = state.inbox.next();
             // The first handlers to return were those of the connection.
-            (std::mem::replace(&mut state.greeting, Greeting::Done), state.inbox.next())
+            let greeting = std::mem::replace(&mut state.greeting, Greeting::Done);
+            (greeting, next.map(|event| state.admitted(event)))
         };
         if let Greeting::Overtaken(reason) = greeting {
             self.start_farewell(reason);
@@ -154,33 +161,28 @@ impl Socket {
         next
     }
 
-    fn start(&self, event: &Incoming) -> Running {
+    fn start(&self, Admitted { event, own }: Admitted) -> Running {
         let context = Context { socket: self.clone(), reason: None };
         let ack = event.id.map_or_else(Ack::none, |id| Ack::new(self.0.clone(), id));
         let called = Event::new(&event.name, &event.payload, ack);
+        let handlers = self.0.namespace.handlers();
         if event.kind == Kind::Connection {
-            let listeners = [Some(self.0.namespace.connection_listeners())];
-            return call_all(&context, &listeners, &event.name, &called);
+            return call_all(&context, [&handlers.connection], &event.name, &called);
         }
-        let (any, named) = self.0.namespace.listeners(&event.name);
-        let (own_any, own_named, middlewares) = {
-            let state = self.state();
-            let listeners = &state.listeners;
-            (listeners.any(), listeners.get(&event.name), state.middlewares.clone())
-        };
-        if let Some(middlewares) = middlewares {
-            let running = call_all(&context, &[any, own_any], &event.name, &called);
-            return running.and(self.pass(event, called.ack(), middlewares));
+        let any = handlers.events.any().into_iter().chain(&own.any);
+        if let Some(middlewares) = own.middlewares {
+            let running = call_all(&context, any, &event.name, &called);
+            return running.and(self.pass(&event, called.ack(), middlewares));
         }
-        let listeners = [any, own_any, named, own_named];
-        let running = call_all(&context, &listeners, &event.name, &called);
-        self.forget_over(&event.name, &listeners);
+        let named = || handlers.events.get(&event.name).into_iter().chain(&own.named);
+        let running = call_all(&context, any.chain(named()), &event.name, &called);
+        self.forget_over(&event.name, named());
         running
     }
 
     /// Forgets handlers of an event that were for once.
-    pub(super) fn forget_over(&self, event: &str, called: &[Option<Called>]) {
-        if called.iter().flatten().flat_map(|called| called.iter()).any(Listener::is_over) {
+    pub(super) fn forget_over<'a>(&self, event: &str, called: impl Iterator<Item = &'a Called>) {
+        if called.flat_map(|called| called.iter()).any(Listener::is_over) {
             self.0.namespace.forget_over(event);
             let removed = self.state().listeners.remove_over(event);
             drop(removed);
@@ -235,7 +237,7 @@ impl Socket {
 
     /// Takes the socket out of everything at once. Whether its handlers are to be told now.
     fn part(&self, reason: DisconnectReason, farewell: Option<&EncodedPacket>) -> bool {
-        let is_heard = self.0.namespace.listens(DISCONNECTING);
+        let is_heard = self.0.namespace.handlers().events.has(DISCONNECTING);
         let (was_connected, is_greeted, acks) = {
             let mut state = self.state();
             let standing = state.standing;
@@ -286,10 +288,12 @@ impl Socket {
     /// Calls the handlers of the end.
     fn tell_end(&self, name: &'static str, reason: DisconnectReason) -> Running {
         let context = Context { socket: self.clone(), reason: Some(reason) };
-        let listeners = [self.0.namespace.listeners(name).1, self.state().listeners.get(name)];
+        let own = self.state().listeners.get(name).cloned();
+        let handlers = self.0.namespace.handlers();
+        let called = handlers.events.get(name).into_iter().chain(&own);
         let payload = Payload::new(format!(r#"["{name}","{reason}"]"#), Vec::new());
         let event = Event::new(name, &payload, Ack::none());
-        call_all(&context, &listeners, &ByteString::from_static(name), &event)
+        call_all(&context, called, &ByteString::from_static(name), &event)
     }
 
     /// Leaves the rooms that were kept for the handlers of the end.
@@ -342,6 +346,42 @@ impl Socket {
             event: event.to_owned(),
             kind,
         });
+    }
+}
+
+/// An event whose turn has come, and what its socket has for it.
+struct Admitted {
+    event: Incoming,
+    own: Own,
+}
+
+/// The handlers and middlewares of one socket for one event.
+#[derive(Default)]
+struct Own {
+    any: Option<Called>,
+    named: Option<Called>,
+    middlewares: Option<Arc<[BoxedMiddleware]>>,
+}
+
+impl State {
+    fn admit(&mut self, event: Incoming, max_bytes: usize) -> Admission<Admitted> {
+        match self.inbox.admit(event, max_bytes) {
+            Admission::Now(event) => Admission::Now(self.admitted(event)),
+            Admission::Waits => Admission::Waits,
+            Admission::Full => Admission::Full,
+        }
+    }
+
+    fn admitted(&self, event: Incoming) -> Admitted {
+        let own = match event.kind {
+            Kind::Connection => Own::default(),
+            Kind::Event => Own {
+                any: self.listeners.any().cloned(),
+                named: self.listeners.get(&event.name).cloned(),
+                middlewares: self.middlewares.clone(),
+            },
+        };
+        Admitted { event, own }
     }
 }
 

@@ -32,11 +32,12 @@ impl Socket {
                 })?;
             }
             let running = {
-                let listeners =
-                    [socket.0.namespace.listeners(&name).1, socket.state().listeners.get(&name)];
-                let called = Event::new(&name, &payload, ack_of_all);
-                let running = call_all(&context, &listeners, &name, &called);
-                socket.forget_over(&name, &listeners);
+                let own = socket.state().listeners.get(&name).cloned();
+                let handlers = socket.0.namespace.handlers();
+                let called = || handlers.events.get(&name).into_iter().chain(&own);
+                let event = Event::new(&name, &payload, ack_of_all);
+                let running = call_all(&context, called(), &name, &event);
+                socket.forget_over(&name, called());
                 running
             };
             running.finish(&socket).await;

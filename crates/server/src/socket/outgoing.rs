@@ -92,10 +92,14 @@ impl Socket {
                     continue;
                 }
             };
-            let listeners =
-                [self.0.namespace.any_outgoing(), self.state().listeners.any_outgoing()];
-            let told = Event::new(&event.name, &event.payload, Ack::none());
-            call_all(&context, &listeners, &event.name, &told).finish(&self).await;
+            let running = {
+                let own = self.state().listeners.any_outgoing().cloned();
+                let handlers = self.0.namespace.handlers();
+                let called = handlers.events.any_outgoing().into_iter().chain(&own);
+                let told = Event::new(&event.name, &event.payload, Ack::none());
+                call_all(&context, called, &event.name, &told)
+            };
+            running.finish(&self).await;
             tokio::task::consume_budget().await;
         }
     }

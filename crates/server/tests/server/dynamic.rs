@@ -189,7 +189,7 @@ struct Auth {
 
 /// A server whose namespaces come to be for members, as soon as it is told so.
 async fn by_auth() -> (Server, sockeye::ParentNamespace, Client, watch::Sender<bool>) {
-    let (io, addr) = serve(Server::builder()).await;
+    let (io, addr) = serve(Server::builder().max_namespaces(4)).await;
     let (release, wait) = watch::channel(false);
     io.on("settle", |ack: Ack| ack.send(()));
     let parent = io.of_matching_async(move |name, auth: Auth| {
@@ -260,6 +260,23 @@ async fn who_does_not_wait_for_the_function_is_not_let_in() {
 }
 
 #[tokio::test]
+async fn not_to_wait_and_to_ask_again_gets_around_no_limit() {
+    let (_io, _parent, mut client, _release) = by_auth().await;
+    for number in 0..10 {
+        client.send(&format!(r#"40/blue-{number},{{"team":"red"}}"#)).await;
+        client.expect(&format!("44/blue-{number},{INVALID}")).await;
+    }
+    // With the main one, four are joined or asked for; that they were left makes no difference.
+    for number in 0..3 {
+        client.send(&format!(r#"40/red-{number}-slow,{{"team":"red"}}"#)).await;
+        client.send(&format!("41/red-{number}-slow,")).await;
+    }
+    settle(&mut client).await;
+    client.send(r#"40/red-3-slow,{"team":"red"}"#).await;
+    client.expect_close(None).await;
+}
+
+#[tokio::test]
 async fn an_event_for_a_namespace_that_is_not_decided_on_breaks_the_rules() {
     let (_io, _parent, mut client, _release) = by_auth().await;
     client.send(r#"40/red-slow,{"team":"red"}"#).await;
@@ -320,4 +337,27 @@ async fn nobody_is_in_a_namespace_before_it_was_announced() {
         client.expect(r#"44/dyn-1,{"message":"closed"}"#).await;
     }
     assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_has_joined_is_reached_however_many_come_and_go() {
+    let (io, parent, _client) = dynamic(Server::builder()).await;
+    let family = parent.clone();
+    parent.on("hit", move |socket: Socket| family.to(socket.id()).emit("here", ()));
+    let mut visitors = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let mut client = another(&io).await;
+        visitors.spawn(async move {
+            for _ in 0..40 {
+                client.join("/dyn-1", "").await;
+                client.send(r#"42/dyn-1,["hit"]"#).await;
+                client.expect(r#"42/dyn-1,["here"]"#).await;
+                client.send("41/dyn-1,").await;
+            }
+        });
+    }
+    while let Some(visited) = visitors.join_next().await {
+        visited.unwrap();
+    }
+    eventually("the end of the child", || parent.children().is_empty()).await;
 }
