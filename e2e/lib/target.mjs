@@ -63,9 +63,12 @@ process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
 export class Target {
   #child;
   #env;
+  #command;
 
-  constructor(env) {
+  /** `command` is a program and its arguments, where it is not the server under test. */
+  constructor(env, command) {
     this.#env = env;
+    this.#command = command;
   }
 
   get url() {
@@ -82,7 +85,7 @@ export class Target {
 
   /** Spawns the process and waits for its `listening` line. */
   async start() {
-    const [program, args] = command();
+    const [program, args] = this.#command ?? command();
     const child = spawn(program, args, {
       env: { ...process.env, HOST: "127.0.0.1", ...this.#env, PORT: String(this.port ?? 0) },
       stdio: ["ignore", "pipe", "pipe"],

@@ -9,12 +9,15 @@ import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { readFileSync } from "node:fs";
 import { Server as EngineServer } from "engine.io";
-import { Server as SocketServer } from "socket.io";
 import * as msgpackParser from "socket.io-msgpack-parser";
 import { WebSocketServer } from "ws";
 import { config, engineOptions } from "./config.mjs";
 import { engineProfiles } from "./engine-profiles.mjs";
 import { socketProfiles } from "./socket-profiles.mjs";
+
+// Other versions of the package can be installed under other names.
+const socketIo = await import(process.env.SOCKET_IO_PACKAGE ?? "socket.io");
+const SocketServer = socketIo.Server ?? socketIo.default;
 
 const profile = config.profile;
 
@@ -35,7 +38,9 @@ function startSocketServer(http) {
         }
       : {}),
   });
-  addCookies(io.engine);
+  // Version 3 calls it otherwise.
+  const engine = io.engine ?? io.eio;
+  addCookies(engine);
   socketProfiles[profile](io);
   return {
     counts() {
@@ -47,7 +52,7 @@ function startSocketServer(http) {
           if (!namespace.adapter.sids.has(room)) rooms += 1;
         }
       }
-      return { sessions: io.engine.clientsCount, sockets, rooms };
+      return { sessions: engine.clientsCount, sockets, rooms };
     },
     close: () => io.close(),
   };

@@ -29,7 +29,9 @@ function full(io) {
   });
   const auth = io.of("/auth");
   auth.use((socket, next) => {
-    const granted = socket.handshake.auth.token === "secret";
+    // Version 2 knows the query only.
+    const { token } = socket.handshake.auth ?? socket.handshake.query;
+    const granted = token === "secret";
     next(granted ? undefined : refusal("unauthorized", { code: 401, hint: "token" }));
   });
   const lag = io.of("/lag");
@@ -80,6 +82,8 @@ function fullSocket(io, counters, socket) {
   socket.on("noack", () => {});
   socket.on("request", (...args) => {
     const [values] = splitAck(args);
+    // Version 3 knows no deadlines.
+    if (!socket.timeout) return socket.emit("request", ...values, (...reply) => socket.emit("reply", ...reply));
     socket.timeout(config.ackTimeout).emit("request", ...values, (error, ...reply) => {
       if (!error) socket.emit("reply", ...reply);
     });

@@ -8,8 +8,10 @@ use crate::run::{Result, Runner};
 /// How many rows may lean on one test.
 const MAX_ROWS: usize = 5;
 
-/// Where `module::test` is looked for.
+/// Where `module::test` is looked for, and `client::module::test`, and `manager::module::test`.
 const SERVER_TESTS: &str = "crates/server/tests/server";
+const OTHER_TESTS: [(&str, &str); 2] =
+    [("client", "crates/client/tests/client"), ("manager", "crates/protocol/tests/manager")];
 
 /// Complains about all rows that are wrong.
 pub(crate) fn check(runner: &Runner) -> Result {
@@ -55,11 +57,20 @@ fn shown_by(row: &str) -> Option<&str> {
     (cells.len() == 3 && shown != "shown by").then_some(shown)
 }
 
-/// Whether a test exists and runs: `module::test` of the server's, or `path#test` of any other.
+/// Whether a test exists and runs: `module::test` of the server's, `client::module::test` and its
+/// like, or `path#test` of any other.
 fn find(test: &str, read: &dyn Fn(&str) -> Option<String>) -> std::result::Result<(), String> {
     let (path, name) = match (test.split_once('#'), test.split_once("::")) {
         (Some((path, name)), _) => (path.to_owned(), name),
-        (None, Some((module, name))) => (format!("{SERVER_TESTS}/{module}.rs"), name),
+        (None, Some((first, rest))) => {
+            let other = OTHER_TESTS.iter().find(|(suite, _)| *suite == first);
+            match (other, rest.split_once("::")) {
+                (Some((_, folder)), Some((module, name))) => {
+                    (format!("{folder}/{module}.rs"), name)
+                }
+                _ => (format!("{SERVER_TESTS}/{first}.rs"), rest),
+            }
+        }
         (None, None) => return Err(format!("`{test}` is neither `module::test` nor `path#test`")),
     };
     let source = read(&path).ok_or_else(|| format!("there is no file {path}"))?;

@@ -34,7 +34,7 @@ enum Part {
     EndToEnd,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step {
         name: "fmt",
         about: "the code is formatted",
@@ -126,12 +126,15 @@ const STEPS: [Step; 14] = [
     },
     Step {
         name: "build",
-        about: "the servers under test",
+        about: "the servers and the client under test",
         part: Part::EndToEnd,
         needs: &[],
         tools: &[],
         run: |runner| {
-            runner.run(&mut runner.cargo(&["build", "-p", "interop-server", "-p", "chat"]))
+            let packages = ["interop-server", "interop-client", "chat"];
+            let packages = packages.iter().flat_map(|package| ["-p", package]);
+            let arguments: Vec<_> = std::iter::once("build").chain(packages).collect();
+            runner.run(&mut runner.cargo(&arguments))
         },
     },
     Step {
@@ -149,6 +152,14 @@ const STEPS: [Step; 14] = [
         needs: &["npm", "build"],
         tools: &[Tool::Node, Tool::Npm],
         run: |runner| node_suites(runner, "sockeye"),
+    },
+    Step {
+        name: "client",
+        about: "our client against servers of others: socket.io 4, 3 and 2, python-socketio",
+        part: Part::EndToEnd,
+        needs: &["npm", "venv", "build"],
+        tools: &[Tool::Node, Tool::Npm, Tool::Python],
+        run: client_suite,
     },
     Step {
         name: "python-reference",
@@ -252,6 +263,15 @@ fn usage() -> String {
 fn node_suites(runner: &Runner, target: &str) -> Result {
     let mut npm = runner.command("npm", "e2e");
     npm.arg("test").env("TARGET", target).env("INTEROP_SERVER", runner.binary("interop-server"));
+    runner.run(&mut npm)
+}
+
+fn client_suite(runner: &Runner) -> Result {
+    let mut npm = runner.command("npm", "e2e");
+    npm.args(["run", "test:client"])
+        .env("PYTHON", packages::python(runner))
+        .env("INTEROP_SERVER", runner.binary("interop-server"))
+        .env("INTEROP_CLIENT", runner.binary("interop-client"));
     runner.run(&mut npm)
 }
 

@@ -9,6 +9,8 @@
 //!   the state machines of a session, one for each end.
 //! * [`socket`] is Socket.IO on top of it: packets with namespaces, acknowledgements and binary
 //!   attachments, and the state machine of one connection's namespaces.
+//! * [`client`] is the client above both: the manager, which opens sessions and opens them again,
+//!   and the sockets that share them.
 //!
 //! # The life of a packet
 //!
@@ -24,6 +26,7 @@
 //! assert_eq!(event.name, "hello");
 //! ```
 
+pub mod client;
 pub mod engine;
 pub mod socket;
 

@@ -1,6 +1,6 @@
 //! The open packet: `0{"sid":"…","upgrades":["websocket"],"pingInterval":25000,…}`.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use serde_json::Value;
 
@@ -8,10 +8,13 @@ use super::Outgoing;
 use crate::Sid;
 
 /// What a server tells a client when a session opens.
+///
+/// Our servers give ids that are a [`Sid`]. Those of other servers have other lengths, so a client
+/// takes any text of up to 128 visible characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Handshake {
+pub struct Handshake<S = Sid> {
     /// The session's id, a secret of the two ends.
-    pub sid: Sid,
+    pub sid: S,
     /// Whether the session may move to a WebSocket.
     pub upgrade_to_websocket: bool,
     /// How long the server waits between its pings.
@@ -34,7 +37,7 @@ pub enum HandshakeError {
     Invalid(&'static str),
 }
 
-impl Handshake {
+impl<S: Display> Handshake<S> {
     /// The packet, with its keys in the order in which the reference writes them.
     pub fn encode(&self) -> Outgoing {
         let Self { sid, upgrade_to_websocket, ping_interval, ping_timeout, max_payload } = self;
@@ -45,7 +48,12 @@ impl Handshake {
             ping_timeout.as_millis(),
         ))
     }
+}
 
+/// The longest id of a session that a client takes.
+const MAX_SID_BYTES: usize = 128;
+
+impl Handshake<Box<str>> {
     /// Reads the data of an open packet: what follows the `0`. Unknown keys are ignored. A server
     /// that does not say `maxPayload` takes a million bytes.
     pub fn decode(data: &[u8]) -> Result<Self, HandshakeError> {
@@ -54,11 +62,14 @@ impl Handshake {
             let value = document.get(key).and_then(Value::as_u64);
             value.map(Duration::from_millis).ok_or(HandshakeError::Invalid(key))
         };
-        let sid = document.get("sid").and_then(Value::as_str);
+        let sid = document.get("sid").and_then(Value::as_str).filter(|sid| {
+            let is_visible = sid.bytes().all(|byte| byte.is_ascii_graphic());
+            is_visible && (1..=MAX_SID_BYTES).contains(&sid.len())
+        });
         let upgrades = document.get("upgrades").and_then(Value::as_array);
         let max_payload = document.get("maxPayload").and_then(Value::as_u64).unwrap_or(1_000_000);
         Ok(Self {
-            sid: sid.and_then(|sid| sid.parse().ok()).ok_or(HandshakeError::Invalid("sid"))?,
+            sid: sid.ok_or(HandshakeError::Invalid("sid"))?.into(),
             upgrade_to_websocket: upgrades
                 .ok_or(HandshakeError::Invalid("upgrades"))?
                 .iter()
@@ -74,9 +85,9 @@ impl Handshake {
 mod tests {
     use super::*;
 
-    fn handshake() -> Handshake {
+    fn handshake() -> Handshake<Box<str>> {
         Handshake {
-            sid: "49TeYsySa4zpYsxQAAAA".parse().unwrap(),
+            sid: "49TeYsySa4zpYsxQAAAA".into(),
             upgrade_to_websocket: true,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
@@ -97,5 +108,20 @@ mod tests {
     fn a_handshake_that_lacks_something_says_what() {
         assert_eq!(Handshake::decode(b"nope"), Err(HandshakeError::NotJson));
         assert_eq!(Handshake::decode(b"{}"), Err(HandshakeError::Invalid("sid")));
+    }
+
+    #[test]
+    fn ids_of_other_servers_have_other_lengths() {
+        let with_sid = |sid: &str| {
+            let json =
+                format!(r#"{{"sid":"{sid}","upgrades":[],"pingInterval":1,"pingTimeout":1}}"#);
+            Handshake::decode(json.as_bytes()).map(|handshake| handshake.sid)
+        };
+        for sid in ["x", "d3b07384-d9a0-4e9b-8d3c-7a5c1c2f0b11", &"x".repeat(128)] {
+            assert_eq!(with_sid(sid).as_deref(), Ok(sid));
+        }
+        for sid in ["", "a b", "é", &"x".repeat(129)] {
+            assert_eq!(with_sid(sid), Err(HandshakeError::Invalid("sid")), "{sid}");
+        }
     }
 }

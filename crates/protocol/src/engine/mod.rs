@@ -1,9 +1,10 @@
 //! Engine.IO: what carries Socket.IO's packets over long-polling and WebSocket.
 //!
 //! Everything here speaks revision 4 of the protocol (`EIO=4`), the one of Socket.IO's clients
-//! since version 3. The bytes are described in `docs/protocol/engine-io.md`.
+//! since version 3; a client speaks [`Revision::V3`] as well, with older servers. The bytes are described in `docs/protocol/engine-io.md`.
 
 mod client;
+mod failure;
 mod handshake;
 mod heartbeat;
 mod outbox;
@@ -11,14 +12,18 @@ mod outgoing;
 mod packet;
 pub mod payload;
 mod request;
+mod revision;
 mod session;
 mod transport;
 
+pub(crate) use client::later;
 pub use client::{ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession};
+pub use failure::Failure;
 pub use handshake::{Handshake, HandshakeError};
 pub use outgoing::{Kind, Outgoing};
 pub use packet::{Message, Packet, PacketError};
 pub use request::{Method, Query, Refusal, RequestLine, Wanted, check};
+pub use revision::Revision;
 pub use session::{
     CloseReason, Config, Event, Input, RequestId, Response, Session, WebSocketId, WebSocketState,
 };

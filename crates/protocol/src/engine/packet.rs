@@ -67,7 +67,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Reads base64 as JavaScript's `Buffer` does: either alphabet, up to the padding, and whatever is
 /// none of it passed over. It cannot fail, so a peer cannot tell the two servers apart by it.
-fn decode_base64(text: &[u8]) -> Vec<u8> {
+pub(super) fn decode_base64(text: &[u8]) -> Vec<u8> {
     if let Ok(bytes) = BASE64.decode(text) {
         return bytes;
     }

@@ -160,6 +160,14 @@ impl PacketBuilder {
     }
 }
 
+/// A client wants in: `40/admin,{"token":"123"}`. The payload is the text of a JSON object.
+pub fn connect_request(namespace: &str, payload: Option<&str>) -> EncodedPacket {
+    let payload = payload.unwrap_or_default();
+    let mut text = head(b'0', namespace, payload.len());
+    text.extend_from_slice(payload.as_bytes());
+    EncodedPacket::text(text)
+}
+
 /// A server's yes: `40/admin,{"sid":"…"}`.
 pub fn connect(namespace: &str, sid: &Sid) -> EncodedPacket {
     let mut text = head(b'0', namespace, 32);
@@ -234,6 +242,8 @@ mod tests {
         let vectors = [
             (connect("/", &sid), r#"40{"sid":"oSO0OpakMV_3jnilAAAA"}"#),
             (connect("/admin", &sid), r#"40/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}"#),
+            (connect_request("/", None), "40"),
+            (connect_request("/admin", Some(r#"{"a":1}"#)), r#"40/admin,{"a":1}"#),
             (disconnect("/"), "41"),
             (disconnect("/admin"), "41/admin,"),
             (

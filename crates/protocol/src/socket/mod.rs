@@ -16,10 +16,13 @@ mod placeholder;
 
 pub use connection::{Action, Connection, Member, Standing, Violation};
 pub use decode::{DecodeError, Decoder, Limits};
-pub use encode::{EncodedPacket, PacketBuilder, connect, connect_error, disconnect};
+pub use encode::{
+    EncodedPacket, PacketBuilder, connect, connect_error, connect_request, disconnect,
+};
 #[cfg(feature = "msgpack")]
 pub use msgpack::MessagePack;
 pub use packet::{Ack, Event, Packet};
+pub(crate) use parser::AnyDecoder;
 pub use parser::{Decode, Parser, UnfitPacket};
 pub use payload::Payload;
 

@@ -45,6 +45,20 @@ pub struct Event {
     pub payload: Payload,
 }
 
+impl Event {
+    /// The same in buffers of its own: what waits must not keep the buffer alive that it was
+    /// received in.
+    #[must_use]
+    pub fn to_owned(&self) -> Self {
+        Self {
+            namespace: (&*self.namespace).into(),
+            id: self.id,
+            name: (&*self.name).into(),
+            payload: self.payload.to_owned(),
+        }
+    }
+}
+
 /// An acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ack {

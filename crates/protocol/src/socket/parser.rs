@@ -43,12 +43,20 @@ pub struct UnfitPacket(pub String);
 
 /// The decoder of a connection. The default one is no object, since everything goes through it.
 #[derive(Debug)]
-pub(super) enum AnyDecoder {
+pub(crate) enum AnyDecoder {
     Default(Decoder),
     Other(Box<dyn Decode>),
 }
 
 impl AnyDecoder {
+    /// A decoder of this parser's, or the default one.
+    pub(crate) fn new(parser: Option<&dyn Parser>, limits: &Limits) -> Self {
+        match parser {
+            Some(parser) => Self::Other(parser.decoder(limits)),
+            None => Self::Default(Decoder::new(limits.clone())),
+        }
+    }
+
     /// The namespace of the packet whose attachments are on the way, if it is known.
     pub(super) fn partial_namespace(&self) -> Option<&ByteString> {
         match self {
@@ -57,7 +65,7 @@ impl AnyDecoder {
         }
     }
 
-    pub(super) fn decode(&mut self, message: Message) -> Result<Option<Packet>, DecodeError> {
+    pub(crate) fn decode(&mut self, message: Message) -> Result<Option<Packet>, DecodeError> {
         match (self, message) {
             (Self::Default(decoder), Message::Text(text)) => decoder.decode_text(text),
             (Self::Default(decoder), Message::Binary(data)) => decoder.decode_binary(data),

@@ -36,7 +36,7 @@ pub(crate) fn describe_message(message: &Message) -> String {
     }
 }
 
-fn describe_handshake(handshake: &Handshake) -> String {
+fn describe_handshake(handshake: &Handshake<Box<str>>) -> String {
     let Handshake { sid, upgrade_to_websocket, ping_interval, ping_timeout, max_payload } =
         handshake;
     let upgrades = if *upgrade_to_websocket { "may upgrade" } else { "may not upgrade" };

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_protocol::engine::{
-    ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Handshake,
-    Message, Outgoing, RequestId, Transport, WebSocketId,
+    ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Failure,
+    Handshake, Message, Outgoing, RequestId, Transport, WebSocketId,
 };
 
 use crate::pair::{millis, secs};
@@ -125,7 +125,7 @@ impl Rig {
         self.send("4a");
         self.say("4a");
         self.handle(ClientInput::WebSocketClosed(WS));
-        self.handle(ClientInput::RequestFailed(RequestId(1)));
+        self.handle(ClientInput::RequestFailed(RequestId(1), Failure::TimedOut));
         self.handle(ClientInput::Close);
         self.handle(ClientInput::Tick);
         assert_eq!(self.got(1, "4a"), []);
@@ -225,10 +225,10 @@ fn a_handshake_that_fails_ends_the_session() {
     assert_eq!(rig.outputs(), [closed(CloseReason::TransportError)]);
     rig.assert_over();
     let mut rig = Rig::new(Transport::Polling, ClientConfig::default());
-    rig.handle(ClientInput::RequestFailed(RequestId(0)));
+    rig.handle(ClientInput::RequestFailed(RequestId(0), Failure::TimedOut));
     assert_eq!(rig.outputs(), [closed(CloseReason::TransportError)]);
     let mut rig = Rig::new(Transport::WebSocket, ClientConfig::default());
-    rig.handle(ClientInput::WebSocketFailed(WS));
+    rig.handle(ClientInput::WebSocketFailed(WS, Failure::TimedOut));
     assert_eq!(rig.outputs(), [closed(CloseReason::TransportError)]);
     rig.assert_over();
 }
@@ -326,11 +326,70 @@ fn a_post_stays_within_max_payload_unless_one_packet_does_not() {
 }
 
 #[test]
+fn a_post_holds_no_more_packets_than_every_server_takes() {
+    let config = ClientConfig { upgrade: false, ..ClientConfig::default() };
+    let mut rig = Rig::new(Transport::Polling, config);
+    rig.got(0, r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#);
+    (0..20).for_each(|_| rig.send("4"));
+    assert_eq!(rig.outputs(), [ClientOutput::Post(RequestId(2), ["4"; 16].join("\u{1e}").into())]);
+    assert_eq!(rig.posted(2), [ClientOutput::Post(RequestId(3), ["4"; 4].join("\u{1e}").into())]);
+}
+
+#[test]
+fn a_session_that_ended_badly_says_why() {
+    let mut rig = Rig::polling();
+    rig.handle(ClientInput::GetAnswered(RequestId(1), 404, "Not Found".into()));
+    assert_eq!(rig.session.failure(), Some(&Failure::refused(404, b"Not Found")));
+    let mut rig = Rig::new(Transport::Polling, ClientConfig::default());
+    rig.got(0, "118:0{\"sid\":\"x\"}2:40");
+    assert_eq!(rig.session.failure(), Some(&Failure::OldRevision));
+    let mut rig = Rig::new(Transport::Polling, ClientConfig::default());
+    rig.got(0, "<html>");
+    assert_eq!(rig.session.failure(), Some(&Failure::NotEngineIo));
+    let mut rig = Rig::websocket();
+    rig.handle(ClientInput::Close);
+    rig.handle(ClientInput::WebSocketClosed(WS));
+    assert_eq!(rig.session.failure(), None, "nothing went wrong");
+}
+
+#[test]
+fn a_session_can_be_ended_at_once() {
+    let mut rig = Rig::polling();
+    rig.send("4a");
+    assert_eq!(rig.outputs(), [post(2, "4a")]);
+    rig.handle(ClientInput::Abort(CloseReason::ParseError));
+    assert_eq!(rig.outputs(), [abort(1), abort(2), closed(CloseReason::ParseError)]);
+    rig.assert_over();
+    rig.handle(ClientInput::Abort(CloseReason::ParseError));
+    assert_eq!(rig.outputs(), [], "it is over");
+}
+
+#[test]
+fn a_websocket_is_given_more_when_it_has_written_what_it_had() {
+    let large = || Outgoing::text(format!("4{}", "x".repeat(40_000)));
+    let writes = |outputs: Vec<ClientOutput>| {
+        outputs.iter().filter(|output| matches!(output, ClientOutput::Write(..))).count()
+    };
+    let mut rig = Rig::websocket();
+    (0..5).for_each(|_| rig.handle(ClientInput::Send(large())));
+    assert_eq!(writes(rig.outputs()), 2);
+    assert!(!rig.session.is_writable() && rig.session.waiting_bytes() == 5 * 40_001);
+    rig.say("2");
+    assert_eq!(rig.outputs(), [write("3")], "the answer to a ping does not wait");
+    rig.handle(ClientInput::WebSocketWritten(WS));
+    assert_eq!(writes(rig.outputs()), 2);
+    rig.handle(ClientInput::Close);
+    let outputs = rig.outputs();
+    assert_eq!(outputs.last(), Some(&ClientOutput::CloseWebSocket(WS)));
+    assert_eq!(writes(outputs), 1, "what was sent before a close is not held back");
+}
+
+#[test]
 fn a_request_that_fails_ends_the_session() {
     let mut rig = Rig::polling();
     rig.send("4a");
     assert_eq!(rig.outputs(), [post(2, "4a")]);
-    rig.handle(ClientInput::RequestFailed(RequestId(1)));
+    rig.handle(ClientInput::RequestFailed(RequestId(1), Failure::TimedOut));
     assert_eq!(rig.outputs(), [abort(2), closed(CloseReason::TransportError)]);
     rig.assert_over();
     let mut rig = Rig::polling();
@@ -440,10 +499,10 @@ fn an_upgrade_waits_for_the_requests_in_flight_and_then_flushes() {
 
 #[test]
 fn an_upgrade_that_fails_leaves_polling_as_it_was() {
-    type Failure = (&'static str, fn(&mut Rig), bool);
-    let failures: [Failure; 5] = [
+    type Breakage = (&'static str, fn(&mut Rig), bool);
+    let failures: [Breakage; 5] = [
         ("closed", |rig| rig.handle(ClientInput::WebSocketClosed(WS)), false),
-        ("failed", |rig| rig.handle(ClientInput::WebSocketFailed(WS)), false),
+        ("failed", |rig| rig.handle(ClientInput::WebSocketFailed(WS, Failure::TimedOut)), false),
         ("bad answer", |rig| rig.say("3"), true),
         (
             "binary answer",
@@ -546,7 +605,7 @@ fn closing_has_a_deadline_and_always_the_same_reason() {
     rig.assert_over();
     let mut rig = Rig::polling();
     assert_eq!(rig.close(), [post(2, "1")]);
-    rig.handle(ClientInput::RequestFailed(RequestId(2)));
+    rig.handle(ClientInput::RequestFailed(RequestId(2), Failure::TimedOut));
     assert_eq!(rig.outputs(), [abort(1), closed(CloseReason::ForcedClose)]);
     let mut rig = Rig::websocket();
     assert_eq!(rig.close(), [CLOSE_WS]);
@@ -581,7 +640,11 @@ fn closing_during_an_upgrade_drops_it() {
 fn the_end_of_the_websocket_ends_the_session() {
     let table: [(fn(&mut Rig), CloseReason, bool); 4] = [
         (|rig| rig.handle(ClientInput::WebSocketClosed(WS)), CloseReason::TransportClose, false),
-        (|rig| rig.handle(ClientInput::WebSocketFailed(WS)), CloseReason::TransportError, false),
+        (
+            |rig| rig.handle(ClientInput::WebSocketFailed(WS, Failure::TimedOut)),
+            CloseReason::TransportError,
+            false,
+        ),
         (|rig| rig.say("1"), CloseReason::TransportClose, true),
         (|rig| rig.say("xyz"), CloseReason::ParseError, true),
     ];

@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 use sockeye_protocol::engine::{
     ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Config,
-    Event, Handshake, Input, Kind, Message, Outgoing, RequestId, Response, Session, Transport,
-    WebSocketId, WebSocketState,
+    Event, Failure, Handshake, Input, Kind, Message, Outgoing, RequestId, Response, Session,
+    Transport, WebSocketId, WebSocketState,
 };
 
 use crate::seed::Rng;
@@ -423,7 +423,9 @@ impl Pair {
                     Response::Ok => (200, Bytes::from("ok")),
                     Response::Refused => (400, Bytes::new()),
                     Response::TooLarge => (413, Bytes::new()),
-                    Response::Cut => return self.tell_client(ClientInput::RequestFailed(id)),
+                    Response::Cut => {
+                        return self.tell_client(ClientInput::RequestFailed(id, broken()));
+                    }
                 };
                 self.tell_client(if is_get {
                     ClientInput::GetAnswered(id, status, body)
@@ -442,7 +444,7 @@ impl Pair {
             }
             Arrival::WebSocketFailed(id) => {
                 if self.client_websockets.remove(&id) {
-                    self.tell_client(ClientInput::WebSocketFailed(id));
+                    self.tell_client(ClientInput::WebSocketFailed(id, broken()));
                 }
             }
             other => panic!("a client gets no {other:?}"),
@@ -487,7 +489,10 @@ impl Pair {
                         self.send(To::Server, Channel::WebSocket(id), Arrival::WebSocketOpen(id));
                     }
                 }
-                ClientOutput::Write(id, packet) => self.write_to_server(id, &packet),
+                ClientOutput::Write(id, packet) => {
+                    self.write_to_server(id, &packet);
+                    self.client.handle(self.now, ClientInput::WebSocketWritten(id));
+                }
                 ClientOutput::CloseWebSocket(id) => {
                     self.send(To::Server, Channel::WebSocket(id), Arrival::WebSocketClosed(id));
                 }
@@ -583,6 +588,11 @@ pub(crate) fn assert_no_data_beside_a_close(answer: &Response) {
     if packets.any(|packet| packet == b"1") {
         assert!(body == "1" || body == "6\u{1e}1", "{answer:?}");
     }
+}
+
+/// What the client is told when the link is cut.
+fn broken() -> Failure {
+    Failure::Io("the link was cut".to_owned())
 }
 
 /// A packet as it comes out of a WebSocket.

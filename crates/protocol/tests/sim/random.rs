@@ -8,8 +8,9 @@ use std::{
 use bytes::Bytes;
 use proptest::prelude::*;
 use sockeye_protocol::engine::{
-    ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, Config, Event, Input,
-    Message, Outgoing, RequestId, Response, Session, WebSocketId, WebSocketState,
+    ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Config,
+    Event, Failure, Input, Message, Outgoing, RequestId, Response, Session, WebSocketId,
+    WebSocketState,
 };
 
 use crate::pair::assert_no_data_beside_a_close;
@@ -306,15 +307,17 @@ fn client_input() -> impl Strategy<Value = ClientInput> {
         8 => (request(), status.clone(), body)
             .prop_map(|(id, status, body)| ClientInput::GetAnswered(id, status, body.into())),
         6 => (request(), status).prop_map(|(id, status)| ClientInput::PostAnswered(id, status)),
-        1 => request().prop_map(ClientInput::RequestFailed),
+        1 => request().prop_map(|id| ClientInput::RequestFailed(id, Failure::TimedOut)),
         3 => websocket().prop_map(ClientInput::WebSocketOpened),
         6 => (websocket(), text).prop_map(|(id, text)| {
             ClientInput::WebSocketMessage(id, Message::Text(text.into()))
         }),
         1 => websocket().prop_map(ClientInput::WebSocketClosed),
-        1 => websocket().prop_map(ClientInput::WebSocketFailed),
+        1 => websocket().prop_map(|id| ClientInput::WebSocketFailed(id, Failure::TimedOut)),
+        3 => websocket().prop_map(ClientInput::WebSocketWritten),
         6 => Just(ClientInput::Send(Outgoing::text("4a"))),
         1 => Just(ClientInput::Close),
+        1 => Just(ClientInput::Abort(CloseReason::ForcedClose)),
         2 => Just(ClientInput::Tick),
     ]
 }
@@ -369,7 +372,7 @@ proptest! {
             match &input {
                 ClientInput::GetAnswered(id, ..) => _ = get.take_if(|get| get == id),
                 ClientInput::PostAnswered(id, _) => _ = post.take_if(|post| post == id),
-                ClientInput::RequestFailed(id) => {
+                ClientInput::RequestFailed(id, _) => {
                     get.take_if(|get| get == id);
                     post.take_if(|post| post == id);
                 }

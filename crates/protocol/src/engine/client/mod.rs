@@ -1,5 +1,8 @@
 //! One session, client side: from the handshake over the upgrade to its end.
 
+mod liveness;
+mod queue;
+
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -7,14 +10,20 @@ use std::{
 
 use bytes::Bytes;
 
+use self::{
+    liveness::{Due, Liveness},
+    queue::Queue,
+};
 use super::{
-    CloseReason, Handshake, Message, Outgoing, Packet, PacketError, RequestId, Transport,
-    WebSocketId, payload,
+    CloseReason, Failure, Handshake, Message, Outgoing, Packet, PacketError, RequestId, Revision,
+    Transport, WebSocketId,
 };
 
 /// How a client's session behaves.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
+    /// The revision that is spoken. Default 4.
+    pub revision: Revision,
     /// How long the open packet may take to come. Default 20 s.
     pub handshake_timeout: Duration,
     /// Whether a session on polling moves to a WebSocket if the server offers it. Default true.
@@ -28,6 +37,7 @@ pub struct ClientConfig {
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
+            revision: Revision::default(),
             handshake_timeout: Duration::from_secs(20),
             upgrade: true,
             upgrade_timeout: Duration::from_secs(10),
@@ -44,7 +54,7 @@ pub enum ClientInput {
     /// A POST was answered with this status; the body means nothing.
     PostAnswered(RequestId, u16),
     /// A GET or a POST got no answer.
-    RequestFailed(RequestId),
+    RequestFailed(RequestId, Failure),
     /// A WebSocket is open.
     WebSocketOpened(WebSocketId),
     /// A message came on a WebSocket.
@@ -52,13 +62,17 @@ pub enum ClientInput {
     /// A WebSocket is closed, by the peer or because [`ClientOutput::CloseWebSocket`] said so.
     WebSocketClosed(WebSocketId),
     /// A WebSocket could not be opened, or broke.
-    WebSocketFailed(WebSocketId),
+    WebSocketFailed(WebSocketId, Failure),
+    /// All that a WebSocket was given is written.
+    WebSocketWritten(WebSocketId),
     /// The application sends a packet. Packets that are sent before the next
     /// [`poll_output`](ClientSession::poll_output) leave together. What is sent before the session
     /// is open waits; what is sent after a close goes nowhere.
     Send(Outgoing),
     /// The application closes the session: what was sent before still leaves.
     Close,
+    /// The application ends the session at once: what waits is lost.
+    Abort(CloseReason),
     /// The deadline has come.
     Tick,
 }
@@ -86,7 +100,7 @@ pub enum ClientOutput {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientEvent {
     /// The session is open. Its requests carry the handshake's `sid` from now on.
-    Opened(Handshake),
+    Opened(Handshake<Box<str>>),
     /// The peer says something.
     Message(Message),
     /// The session moved from polling to a WebSocket.
@@ -108,8 +122,10 @@ pub enum ClientEvent {
 ///
 /// On polling there is at most one GET and one POST at a time, and no POST is longer than the
 /// server's `maxPayload`, unless a single packet is. Packets leave in the order in which they were
-/// sent, over an upgrade too; only the answer to a ping overtakes them. How much waits is not
-/// bounded here, since it is this end that sends: see [`waiting_bytes`](Self::waiting_bytes).
+/// sent, over an upgrade too; only the answer to a ping overtakes them. A WebSocket is given no
+/// more than a little at once, until the driver says that it is
+/// [written](ClientInput::WebSocketWritten). How much waits is not bounded here, since it is this
+/// end that sends: see [`waiting_bytes`](Self::waiting_bytes).
 ///
 /// ```
 /// use std::time::Instant;
@@ -130,6 +146,9 @@ pub struct ClientSession {
     phase: Phase,
     queue: Queue,
     outputs: VecDeque<ClientOutput>,
+    /// Bytes that the WebSocket was given and has not written yet.
+    unwritten: usize,
+    failure: Option<Failure>,
     /// How many requests there were.
     requests: u32,
     /// How many WebSockets there were.
@@ -150,7 +169,7 @@ enum Phase {
     Polling(Polling),
     WebSocket {
         id: WebSocketId,
-        watchdog: Watchdog,
+        liveness: Liveness,
     },
     /// Closed by this end; the WebSocket writes what it was given.
     Leaving {
@@ -166,7 +185,7 @@ struct Polling {
     post: Option<RequestId>,
     /// The longest body that the server takes.
     max_payload: usize,
-    watchdog: Watchdog,
+    liveness: Liveness,
     plan: Plan,
 }
 
@@ -240,6 +259,8 @@ impl ClientSession {
             phase: Phase::Closed,
             queue: Queue::default(),
             outputs: VecDeque::new(),
+            unwritten: 0,
+            failure: None,
             requests: 0,
             websockets: 0,
         }
@@ -268,21 +289,31 @@ impl ClientSession {
         matches!(self.phase, Phase::Closed)
     }
 
-    /// Bytes that wait for the handshake, for a POST or for the end of an upgrade. What was handed
-    /// to a WebSocket is the driver's to count.
-    pub fn waiting_bytes(&self) -> usize {
-        self.queue.bytes
+    /// What went wrong, once the session has ended for a reason that is not one of the two ends'.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
     }
 
-    /// Whether a packet would leave now: no POST is in flight, or there is a WebSocket.
+    /// Bytes that wait for the handshake, for a POST, for the end of an upgrade, or to be written.
+    pub fn waiting_bytes(&self) -> usize {
+        self.queue.bytes() + self.unwritten
+    }
+
+    /// Whether a packet would leave now: no POST is in flight, or there is a WebSocket that is not
+    /// behind.
     pub fn is_writable(&self) -> bool {
         match &self.phase {
             Phase::Polling(polling) => {
                 self.is_open() && polling.post.is_none() && !polling.is_pausing()
             }
-            Phase::WebSocket { .. } => true,
+            Phase::WebSocket { .. } => self.may_write(),
             _ => false,
         }
+    }
+
+    /// Whether the WebSocket has written most of what it was given.
+    fn may_write(&self) -> bool {
+        self.unwritten < WRITE_AHEAD_BYTES
     }
 
     /// Takes one thing in. Ids that mean nothing any more are passed over: an answer may have
@@ -291,21 +322,31 @@ impl ClientSession {
         match input {
             ClientInput::GetAnswered(id, status, body) => self.get_answered(now, id, status, body),
             ClientInput::PostAnswered(id, status) => self.post_answered(id, status),
-            ClientInput::RequestFailed(id) => {
+            ClientInput::RequestFailed(id, failure) => {
                 if self.finish_get(id) || self.finish_post(id) {
-                    self.end(CloseReason::TransportError);
+                    self.fail(CloseReason::TransportError, failure);
                 }
             }
             ClientInput::WebSocketOpened(id) => self.websocket_opened(id),
             ClientInput::WebSocketMessage(id, message) => self.websocket_message(now, id, message),
             ClientInput::WebSocketClosed(id) => {
-                self.websocket_ended(id, CloseReason::TransportClose);
+                self.websocket_ended(id, CloseReason::TransportClose, None);
             }
-            ClientInput::WebSocketFailed(id) => {
-                self.websocket_ended(id, CloseReason::TransportError);
+            ClientInput::WebSocketFailed(id, failure) => {
+                self.websocket_ended(id, CloseReason::TransportError, Some(failure));
+            }
+            ClientInput::WebSocketWritten(id) => {
+                if matches!(&self.phase, Phase::WebSocket { id: current, .. } if *current == id) {
+                    self.unwritten = 0;
+                }
             }
             ClientInput::Send(packet) => self.send(now, packet),
             ClientInput::Close => self.close(now),
+            ClientInput::Abort(reason) => {
+                if !self.is_finished() {
+                    self.end(reason);
+                }
+            }
             ClientInput::Tick => self.tick(now),
         }
     }
@@ -325,11 +366,11 @@ impl ClientSession {
             | Phase::OpeningWebSocket { until, .. }
             | Phase::Leaving { until, .. } => Some(*until),
             Phase::Polling(polling) => Some(match &polling.plan {
-                Plan::Stay => polling.watchdog.until,
-                Plan::Upgrade(candidate) => candidate.until.min(polling.watchdog.until),
+                Plan::Stay => polling.liveness.deadline(),
+                Plan::Upgrade(candidate) => candidate.until.min(polling.liveness.deadline()),
                 Plan::Leave { until, .. } => *until,
             }),
-            Phase::WebSocket { watchdog, .. } => Some(watchdog.until),
+            Phase::WebSocket { liveness, .. } => Some(liveness.deadline()),
             Phase::Closed => None,
         }
     }
@@ -341,11 +382,21 @@ impl ClientSession {
             Phase::Polling(Polling { get: None, post: None, .. }) => self.finish_upgrade(),
             Phase::WebSocket { id, .. } => {
                 let id = *id;
-                let write = |packet| ClientOutput::Write(id, packet);
-                self.outputs.extend(std::iter::from_fn(|| self.queue.pop()).map(write));
+                let urgent = self.queue.pop_heartbeat().map(|beat| ClientOutput::Write(id, beat));
+                self.outputs.extend(urgent);
+                while self.may_write() {
+                    let Some(packet) = self.queue.pop() else { break };
+                    self.write(id, packet);
+                }
             }
             _ => (),
         }
+    }
+
+    fn write(&mut self, id: WebSocketId, packet: Outgoing) {
+        let packet = self.config.revision.to_websocket(packet);
+        self.unwritten += packet.bytes().len();
+        self.outputs.push_back(ClientOutput::Write(id, packet));
     }
 
     fn advance_polling(&mut self) {
@@ -354,10 +405,10 @@ impl ClientSession {
         let may_get = !matches!(polling.plan, Plan::Leave { said: true, .. });
         let wants_get = polling.get.is_none() && may_get;
         if polling.post.is_none() {
-            let mut body = self.queue.take_body(polling.max_payload);
+            let mut body = self.queue.take_body(self.config.revision, polling.max_payload);
             if let (None, Plan::Leave { said: said @ false, .. }) = (&body, &mut polling.plan) {
                 *said = true;
-                body = Some(Outgoing::CLOSE.bytes().clone());
+                body = Some(self.config.revision.encode_body(&[Outgoing::CLOSE]));
             }
             if let Some(body) = body {
                 let id = RequestId(self.requests);
@@ -389,17 +440,17 @@ impl ClientSession {
     }
 
     fn send(&mut self, now: Instant, packet: Outgoing) {
-        let watchdog = match &self.phase {
+        let liveness = match &self.phase {
             Phase::OpeningPolling { .. } | Phase::OpeningWebSocket { .. } => None,
             Phase::Polling(polling) if !matches!(polling.plan, Plan::Leave { .. }) => {
-                Some(&polling.watchdog)
+                Some(&polling.liveness)
             }
-            Phase::WebSocket { watchdog, .. } => Some(watchdog),
+            Phase::WebSocket { liveness, .. } => Some(liveness),
             _ => return,
         };
         // After the machine has slept this may come before the tick that is long overdue, and the
         // server has long forgotten the session.
-        if watchdog.is_some_and(|watchdog| watchdog.until <= now) {
+        if liveness.is_some_and(|liveness| liveness.is_dead(now)) {
             self.end(CloseReason::PingTimeout);
         } else {
             self.queue.push(packet);
@@ -411,9 +462,13 @@ impl ClientSession {
             return;
         }
         if !is_success(status) {
-            return self.end(CloseReason::TransportError);
+            return self.fail(CloseReason::TransportError, Failure::refused(status, &body));
         }
-        for packet in payload::decode(body) {
+        let is_first = matches!(self.phase, Phase::OpeningPolling { .. });
+        if is_first && self.config.revision == Revision::V4 && Failure::is_old_revision(&body) {
+            return self.fail(CloseReason::ParseError, Failure::OldRevision);
+        }
+        for packet in self.config.revision.decode_body(body) {
             self.packet(now, packet);
             if self.is_finished() {
                 return;
@@ -426,7 +481,7 @@ impl ClientSession {
             return;
         }
         if !is_success(status) {
-            return self.end(CloseReason::TransportError);
+            return self.fail(CloseReason::TransportError, Failure::refused(status, b""));
         }
         if matches!(
             &self.phase,
@@ -468,10 +523,7 @@ impl ClientSession {
             Phase::OpeningWebSocket { id: current, .. } | Phase::WebSocket { id: current, .. }
                 if *current == id =>
             {
-                let packet = match message {
-                    Message::Text(text) => Packet::decode(text),
-                    binary @ Message::Binary(_) => Ok(Packet::Message(binary)),
-                };
+                let packet = self.config.revision.decode_message(message);
                 self.packet(now, packet);
             }
             Phase::Polling(polling) => {
@@ -491,11 +543,12 @@ impl ClientSession {
         }
     }
 
-    fn websocket_ended(&mut self, id: WebSocketId, reason: CloseReason) {
+    fn websocket_ended(&mut self, id: WebSocketId, reason: CloseReason, failure: Option<Failure>) {
         match &mut self.phase {
             Phase::OpeningWebSocket { id: current, .. } | Phase::WebSocket { id: current, .. }
                 if *current == id =>
             {
+                self.failure = failure;
                 self.finish(reason);
             }
             Phase::Leaving { id: current, .. } if *current == id => {
@@ -512,12 +565,12 @@ impl ClientSession {
 
     /// The requests that were in flight are answered: the WebSocket takes over.
     fn finish_upgrade(&mut self) {
-        let Phase::Polling(Polling { plan: Plan::Upgrade(candidate), watchdog, .. }) = &self.phase
+        let Phase::Polling(Polling { plan: Plan::Upgrade(candidate), liveness, .. }) = &self.phase
         else {
             return;
         };
-        let (id, watchdog) = (candidate.id, *watchdog);
-        self.phase = Phase::WebSocket { id, watchdog };
+        let (id, liveness) = (candidate.id, *liveness);
+        self.phase = Phase::WebSocket { id, liveness };
         self.outputs.push_back(ClientOutput::Write(id, Outgoing::UPGRADE));
         self.outputs.push_back(ClientOutput::Event(ClientEvent::Upgraded));
     }
@@ -530,19 +583,19 @@ impl ClientSession {
 
     /// A packet came on the session's transport.
     fn packet(&mut self, now: Instant, packet: Result<Packet, PacketError>) {
-        let watchdog = match &mut self.phase {
+        let liveness = match &mut self.phase {
             Phase::OpeningPolling { .. } | Phase::OpeningWebSocket { .. } => {
                 return self.first_packet(now, packet);
             }
-            Phase::Polling(Polling { watchdog, .. }) | Phase::WebSocket { watchdog, .. } => {
-                watchdog
+            Phase::Polling(Polling { liveness, .. }) | Phase::WebSocket { liveness, .. } => {
+                liveness
             }
             Phase::Leaving { .. } | Phase::Closed => return,
         };
         match packet {
             Ok(Packet::Ping(_)) => {
-                watchdog.feed(now);
-                self.queue.push_pong();
+                liveness.handle_ping(now);
+                self.queue.push_heartbeat(Outgoing::PONG);
             }
             Ok(Packet::Message(message)) => {
                 // Nobody listens after a close.
@@ -551,32 +604,35 @@ impl ClientSession {
                 }
             }
             Ok(Packet::Close) => self.end(CloseReason::TransportClose),
-            Ok(Packet::Open(_) | Packet::Pong(_) | Packet::Upgrade | Packet::Noop) => (),
-            Err(_) => self.end(CloseReason::ParseError),
+            Ok(Packet::Pong(_)) => liveness.handle_pong(now),
+            Ok(Packet::Open(_) | Packet::Upgrade | Packet::Noop) => (),
+            Err(error) => self.fail(CloseReason::ParseError, Failure::Protocol(error.to_string())),
         }
     }
 
     /// The first packet came: it opens the session, or ends it.
     fn first_packet(&mut self, now: Instant, packet: Result<Packet, PacketError>) {
+        let is_no_server = |reason| (reason, Failure::NotEngineIo);
         let handshake = match packet {
-            Ok(Packet::Open(data)) => Handshake::decode(&data).map_err(|_| CloseReason::ParseError),
-            Ok(Packet::Close) => Err(CloseReason::TransportClose),
-            Ok(_) => Err(CloseReason::TransportError),
-            Err(_) => Err(CloseReason::ParseError),
+            Ok(Packet::Open(data)) => Handshake::decode(&data)
+                .map_err(|error| (CloseReason::ParseError, Failure::Protocol(error.to_string()))),
+            Ok(Packet::Close) => return self.end(CloseReason::TransportClose),
+            Ok(_) => Err(is_no_server(CloseReason::TransportError)),
+            Err(_) => Err(is_no_server(CloseReason::ParseError)),
         };
         match handshake {
             Ok(handshake) => self.open(now, handshake),
-            Err(reason) => self.end(reason),
+            Err((reason, failure)) => self.fail(reason, failure),
         }
     }
 
-    fn open(&mut self, now: Instant, handshake: Handshake) {
-        let watchdog = Watchdog::new(now, &handshake);
+    fn open(&mut self, now: Instant, handshake: Handshake<Box<str>>) {
+        let liveness = Liveness::new(now, self.config.revision, &handshake);
         let may_upgrade = self.config.upgrade && handshake.upgrade_to_websocket;
         let max_payload = handshake.max_payload;
         self.outputs.push_back(ClientOutput::Event(ClientEvent::Opened(handshake)));
         if let Phase::OpeningWebSocket { id, .. } = self.phase {
-            self.phase = Phase::WebSocket { id, watchdog };
+            self.phase = Phase::WebSocket { id, liveness };
             return;
         }
         let plan = if may_upgrade {
@@ -586,7 +642,7 @@ impl ClientSession {
         } else {
             Plan::Stay
         };
-        self.phase = Phase::Polling(Polling { get: None, post: None, max_payload, watchdog, plan });
+        self.phase = Phase::Polling(Polling { get: None, post: None, max_payload, liveness, plan });
     }
 
     /// The application closes.
@@ -607,7 +663,10 @@ impl ClientSession {
             }
             Phase::WebSocket { id, .. } => {
                 let id = *id;
-                self.advance();
+                // How long this takes has a bound from now on, so nothing is held back any more.
+                while let Some(packet) = self.queue.pop_any() {
+                    self.write(id, packet);
+                }
                 self.outputs.push_back(ClientOutput::CloseWebSocket(id));
                 self.phase = Phase::Leaving { id, until };
             }
@@ -616,10 +675,10 @@ impl ClientSession {
     }
 
     fn tick(&mut self, now: Instant) {
-        match &self.phase {
+        match &mut self.phase {
             Phase::OpeningPolling { until, .. } | Phase::OpeningWebSocket { until, .. } => {
                 if *until <= now {
-                    self.end(CloseReason::TransportError);
+                    self.fail(CloseReason::TransportError, Failure::TimedOut);
                 }
             }
             Phase::Polling(Polling { plan: Plan::Leave { until, .. }, .. }) => {
@@ -627,10 +686,14 @@ impl ClientSession {
                     self.end(CloseReason::ForcedClose);
                 }
             }
-            Phase::Polling(Polling { watchdog, .. }) | Phase::WebSocket { watchdog, .. }
-                if watchdog.until <= now =>
+            Phase::Polling(Polling { liveness, .. }) | Phase::WebSocket { liveness, .. }
+                if liveness.deadline() <= now =>
             {
-                self.end(CloseReason::PingTimeout);
+                match liveness.handle_tick(now) {
+                    Due::Dead => self.end(CloseReason::PingTimeout),
+                    Due::Ping => self.queue.push_heartbeat(Outgoing::PING),
+                    Due::Nothing => (),
+                }
             }
             Phase::Polling(Polling { plan: Plan::Upgrade(candidate), .. }) => {
                 if candidate.until <= now {
@@ -645,6 +708,12 @@ impl ClientSession {
             }
             Phase::Polling(_) | Phase::WebSocket { .. } | Phase::Closed => (),
         }
+    }
+
+    /// Ends the session at once, and says what went wrong.
+    fn fail(&mut self, reason: CloseReason, failure: Failure) {
+        self.failure = Some(failure);
+        self.end(reason);
     }
 
     /// Ends the session at once: what is in flight is given up, what waits is lost.
@@ -676,34 +745,13 @@ impl ClientSession {
     fn finish(&mut self, reason: CloseReason) {
         self.phase = Phase::Closed;
         self.queue = Queue::default();
+        self.unwritten = 0;
         self.outputs.push_back(ClientOutput::Event(ClientEvent::Closed(reason)));
     }
 }
 
-/// Knows how long the server may be silent: it pings every `ping_interval`, and gives up itself
-/// `ping_timeout` after that.
-#[derive(Clone, Copy, Debug)]
-struct Watchdog {
-    patience: Duration,
-    /// Without a ping by then the server is gone.
-    until: Instant,
-}
-
-impl Watchdog {
-    /// The handshake counts as a ping.
-    fn new(now: Instant, handshake: &Handshake) -> Self {
-        let patience = handshake.ping_interval.saturating_add(handshake.ping_timeout);
-        Self { patience, until: later(now, patience) }
-    }
-
-    /// A ping came. Nothing else counts: a server that only talks has stopped to listen.
-    fn feed(&mut self, now: Instant) {
-        self.until = later(now, self.patience);
-    }
-}
-
 /// What a server or a configuration says may be more than the clock can hold.
-fn later(now: Instant, wait: Duration) -> Instant {
+pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     now + wait.min(YEAR)
 }
@@ -712,45 +760,6 @@ fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-/// Packets that wait, in their order. The answer to a ping goes first, and one answers several.
-#[derive(Debug, Default)]
-struct Queue {
-    pong: bool,
-    packets: VecDeque<Outgoing>,
-    /// Bytes of `packets`.
-    bytes: usize,
-}
-
-impl Queue {
-    fn push(&mut self, packet: Outgoing) {
-        self.bytes += packet.bytes().len();
-        self.packets.push_back(packet);
-    }
-
-    fn push_pong(&mut self) {
-        self.pong = true;
-    }
-
-    fn pop(&mut self) -> Option<Outgoing> {
-        if std::mem::take(&mut self.pong) {
-            return Some(Outgoing::PONG);
-        }
-        let packet = self.packets.pop_front()?;
-        self.bytes -= packet.bytes().len();
-        Some(packet)
-    }
-
-    /// Takes as many packets as fit, at least one if there is one.
-    fn take_body(&mut self, max_bytes: usize) -> Option<Bytes> {
-        let mut packets = vec![self.pop()?];
-        let mut size = payload::encoded_len(&packets[0]);
-        while let Some(packet) = self.packets.front() {
-            size = size.saturating_add(1 + payload::encoded_len(packet));
-            if size > max_bytes {
-                break;
-            }
-            packets.extend(self.pop());
-        }
-        Some(payload::encode(packets.iter()))
-    }
-}
+/// How much a WebSocket is given before it has written what it was given before: enough to keep
+/// the network busy, and little enough that a ping's answer does not wait long behind it.
+const WRITE_AHEAD_BYTES: usize = 64 * 1024;

@@ -1,0 +1,3 @@
+//! What the examples of the client share with their tests.
+
+pub mod link;
