@@ -69,9 +69,9 @@ impl Runner {
         self.binaries.join(name)
     }
 
-    /// A program of the workspace, as `cargo build --release` leaves it.
-    pub(crate) fn release_binary(&self, name: &str) -> PathBuf {
-        self.binaries.with_file_name("release").join(name)
+    /// The same, as `cargo build --profile` leaves it.
+    pub(crate) fn profile_binary(&self, profile: &str, name: &str) -> PathBuf {
+        self.binaries.with_file_name(profile).join(name)
     }
 
     /// Whether somebody wants us to end.

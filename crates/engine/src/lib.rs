@@ -6,7 +6,7 @@
 //! [`Application`] of their own:
 //!
 //! ```
-//! use std::sync::Arc;
+//! use std::{sync::Arc, time::Instant};
 //! use sockeye_engine::{Application, CloseReason, Config, Connection, Engine, Message, Outgoing, Session};
 //!
 //! /// Says everything back.
@@ -21,7 +21,7 @@
 //! struct EchoConnection(Session);
 //!
 //! impl Connection for EchoConnection {
-//!     fn handle_message(&mut self, message: Message) {
+//!     fn handle_message(&mut self, _now: Instant, message: Message) {
 //!         self.0.send([Outgoing::message(&message)]);
 //!     }
 //!

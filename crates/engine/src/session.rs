@@ -32,7 +32,7 @@ pub trait Application: Send + Sync + 'static {
 /// happened, by whichever task found them out. They must not block.
 pub trait Connection: Send {
     /// The peer said something.
-    fn handle_message(&mut self, message: Message);
+    fn handle_message(&mut self, now: Instant, message: Message);
 
     /// The session moved from polling to a WebSocket.
     fn handle_upgrade(&mut self) {}
@@ -144,6 +144,7 @@ enum Turn {
 /// What the task that has the turn tells the application next.
 struct Call {
     connection: Box<dyn Connection>,
+    now: Instant,
     event: Option<Event>,
     /// The application's deadline has come.
     is_due: bool,
@@ -332,14 +333,14 @@ impl Inner {
     /// Calls the application until it knows everything; with `None`, another task is at it already
     /// or there is nothing to tell.
     fn run_turn(self: &Arc<Self>, mut call: Option<Call>) {
-        while let Some(Call { mut connection, event, is_due }) = call {
+        while let Some(Call { mut connection, now, event, is_due }) = call {
             let is_over = matches!(event, Some(Event::Closed(_)));
             let told = catch_unwind(AssertUnwindSafe(|| {
                 if is_due {
-                    connection.handle_deadline(now());
+                    connection.handle_deadline(now);
                 }
                 match event {
-                    Some(Event::Message(message)) => connection.handle_message(message),
+                    Some(Event::Message(message)) => connection.handle_message(now, message),
                     Some(Event::Upgraded) => connection.handle_upgrade(),
                     Some(Event::Closed(reason)) => {
                         tracing::debug!(sid = %SidDigest(self.id), %reason, "session closed");
@@ -452,7 +453,7 @@ impl State {
         }
         self.turn_at = now;
         match std::mem::replace(&mut self.turn, Turn::Taken) {
-            Turn::Free(connection) => Some(Call { connection, event, is_due }),
+            Turn::Free(connection) => Some(Call { connection, now, event, is_due }),
             _ => unreachable!("a turn is started only if it is free"),
         }
     }
@@ -554,7 +555,10 @@ impl Wakers {
     }
 
     fn wake(self) {
-        self.first.into_iter().chain(self.more).for_each(Waker::wake);
+        if let Some(first) = self.first {
+            first.wake();
+            self.more.into_iter().for_each(Waker::wake);
+        }
     }
 }
 

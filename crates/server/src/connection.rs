@@ -183,8 +183,8 @@ impl Connection {
 }
 
 impl sockeye_engine::Connection for Connection {
-    fn handle_message(&mut self, message: Message) {
-        match self.machine.handle_message(now(), message) {
+    fn handle_message(&mut self, now: Instant, message: Message) {
+        match self.machine.handle_message(now, message) {
             Ok(None) => (),
             Ok(Some(Action::Connect { namespace, auth })) => self.connect(&namespace, auth),
             Ok(Some(Action::Event(seat, event))) => {

@@ -1,6 +1,6 @@
 //! The profiles that are Engine.IO alone.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use sockeye_engine::{Application, CloseReason, Connection, Message, Outgoing, Session};
 
@@ -20,7 +20,7 @@ impl Application for Echo {
 }
 
 impl Connection for EchoConnection {
-    fn handle_message(&mut self, message: Message) {
+    fn handle_message(&mut self, _now: Instant, message: Message) {
         self.0.send([Outgoing::message(&message)]);
     }
 
@@ -40,7 +40,7 @@ impl Application for Chatter {
 }
 
 impl Connection for ChatterConnection {
-    fn handle_message(&mut self, message: Message) {
+    fn handle_message(&mut self, _now: Instant, message: Message) {
         match &message {
             Message::Text(text) if text == "respond" => {
                 self.0.send([Outgoing::text("4Roger Roger")]);

@@ -70,7 +70,7 @@ fn count(runner: &Runner, exchange: &Exchange, times: u64) -> Result<u64> {
     let mut valgrind = runner.command("valgrind", "");
     valgrind
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(runner.release_binary("compare-floor"))
+        .arg(runner.profile_binary("release", "compare-floor"))
         .env("PORT", "0")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -11,7 +11,7 @@ use super::{
     cores::Cores,
     measurement::{Outcome, Run},
     scenarios::{Measure, Workload},
-    servers::{Server, limitless},
+    servers::{PROFILE, Server, limitless},
     table::number,
 };
 use crate::run::{Group, Result, Runner, TICK};
@@ -43,7 +43,8 @@ fn measure(
     workload: Workload,
 ) -> Result<serde_json::Value> {
     let running = server.start(runner, cores, workload.ping_interval_ms)?;
-    let mut command = limitless(runner, &cores.generator, &runner.release_binary("sockeye"));
+    let mut command =
+        limitless(runner, &cores.generator, &runner.profile_binary(PROFILE, "sockeye"));
     command
         .arg("bench")
         .args(workload.generator.split(' '))

@@ -16,6 +16,9 @@ use crate::{
     run::{Group, Result, Runner, TICK},
 };
 
+/// How all that are compared are built.
+pub(crate) const PROFILE: &str = "compare";
+
 /// A server, in one of its forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Server {
@@ -103,12 +106,14 @@ impl Server {
 
     fn command(self, runner: &Runner) -> (PathBuf, Option<PathBuf>) {
         match self {
-            Self::Sockeye | Self::SockeyeThreads => (runner.release_binary("compare-server"), None),
-            Self::Socketioxide | Self::SocketioxideWorker | Self::SocketioxideThreads => {
-                (socketioxide_target(runner).join("release/compare-socketioxide"), None)
+            Self::Sockeye | Self::SockeyeThreads => {
+                (runner.profile_binary(PROFILE, "compare-server"), None)
             }
-            Self::Hyper => (runner.release_binary("compare-hyper"), None),
-            Self::Floor => (runner.release_binary("compare-floor"), None),
+            Self::Socketioxide | Self::SocketioxideWorker | Self::SocketioxideThreads => {
+                (socketioxide_target(runner).join(PROFILE).join("compare-socketioxide"), None)
+            }
+            Self::Hyper => (runner.profile_binary(PROFILE, "compare-hyper"), None),
+            Self::Floor => (runner.profile_binary(PROFILE, "compare-floor"), None),
             Self::Node => ("node".into(), Some(runner.path(NODE).join("server.mjs"))),
             // What npm's package installs under this name on every system.
             Self::Bun => (
@@ -160,11 +165,12 @@ impl Running {
 /// Builds what takes part, and the generator.
 pub(crate) fn build(runner: &Runner, servers: &[Server]) -> Result {
     let ours = ["sockeye-cli", "compare-server", "compare-hyper", "compare-floor"];
-    runner
-        .run(runner.cargo(&["build", "--release"]).args(ours.map(|name| format!("-p={name}"))))?;
+    runner.run(
+        runner.cargo(&["build", "--profile", PROFILE]).args(ours.map(|name| format!("-p={name}"))),
+    )?;
     if servers.contains(&Server::Socketioxide) {
         let mut cargo = runner.command("cargo", SOCKETIOXIDE);
-        cargo.args(["build", "--release", "--locked", "--target-dir"]);
+        cargo.args(["build", "--profile", PROFILE, "--locked", "--target-dir"]);
         runner.run(cargo.arg(socketioxide_target(runner)))?;
     }
     for (server, directory) in [(Server::Node, NODE), (Server::Bun, BUN)] {

@@ -12,6 +12,7 @@ pub(super) use validate::{JsonError, array, validate};
 
 /// Where the string whose content goes on at `at` has its next quote, backslash or control
 /// character; the end of the text if there is none.
+#[inline]
 fn plain_end(text: &[u8], mut at: usize) -> usize {
     // Eight bytes at a time. In each test a byte's high bit tells what was found; only bits above
     // the lowest one may be wrong, so the lowest is what counts.
@@ -32,8 +33,10 @@ fn plain_end(text: &[u8], mut at: usize) -> usize {
     at + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
+#[inline]
 fn skip_whitespace(text: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t' | b'\n' | b'\r') = text.get(at) {
+    // Nearly always there is none.
+    while text.get(at).is_some_and(|&byte| byte <= b' ' && b" \t\n\r".contains(&byte)) {
         at += 1;
     }
     at

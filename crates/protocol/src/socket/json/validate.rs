@@ -93,7 +93,7 @@ impl Validator<'_> {
         let mut open = Open::default();
         loop {
             at = skip_whitespace(self.text, at);
-            at = match self.byte(at)? {
+            at = match self.byte(at) {
                 b'"' => self.string(at)?,
                 bracket @ (b'{' | b'[') => {
                     if depth + open.count >= max_depth {
@@ -102,7 +102,7 @@ impl Validator<'_> {
                     let is_object = bracket == b'{';
                     at = skip_whitespace(self.text, at + 1);
                     // The closing brackets are two after the opening ones.
-                    if self.byte(at)? == bracket + 2 {
+                    if self.byte(at) == bracket + 2 {
                         at + 1
                     } else {
                         open.push(is_object);
@@ -123,7 +123,7 @@ impl Validator<'_> {
                     return Ok(at);
                 }
                 at = skip_whitespace(self.text, at);
-                match (self.byte(at)?, open.is_object()) {
+                match (self.byte(at), open.is_object()) {
                     (b',', true) => {
                         at = self.key(skip_whitespace(self.text, at + 1))?;
                         break;
@@ -143,20 +143,22 @@ impl Validator<'_> {
     }
 
     /// Passes over `"key":`.
+    #[inline]
     fn key(&self, at: usize) -> Result<usize, JsonError> {
-        if self.byte(at)? != b'"' {
+        if self.byte(at) != b'"' {
             return Err(JsonError::Invalid);
         }
         let colon = skip_whitespace(self.text, self.string(at)?);
-        if self.byte(colon)? == b':' { Ok(colon + 1) } else { Err(JsonError::Invalid) }
+        if self.byte(colon) == b':' { Ok(colon + 1) } else { Err(JsonError::Invalid) }
     }
 
     /// Passes over the string whose quote is at `at`.
+    #[inline]
     fn string(&self, at: usize) -> Result<usize, JsonError> {
         let mut at = at + 1;
         loop {
             at = plain_end(self.text, at);
-            match self.byte(at)? {
+            match self.byte(at) {
                 b'"' => return Ok(at + 1),
                 b'\\' => at = self.escape(at + 1)?,
                 _ => return Err(JsonError::Invalid),
@@ -165,7 +167,7 @@ impl Validator<'_> {
     }
 
     fn escape(&self, at: usize) -> Result<usize, JsonError> {
-        match self.byte(at)? {
+        match self.byte(at) {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
             b'u' => {
                 let digits = self.text.get(at + 1..at + 5).ok_or(JsonError::Invalid)?;
@@ -177,17 +179,17 @@ impl Validator<'_> {
     }
 
     fn number(&self, at: usize) -> Result<usize, JsonError> {
-        let mut at = at + usize::from(self.byte(at)? == b'-');
-        at = match self.byte(at)? {
+        let mut at = at + usize::from(self.byte(at) == b'-');
+        at = match self.byte(at) {
             b'0' => at + 1,
             _ => self.digits(at)?,
         };
-        if self.text.get(at) == Some(&b'.') {
+        if self.byte(at) == b'.' {
             at = self.digits(at + 1)?;
         }
-        if matches!(self.text.get(at), Some(b'e' | b'E')) {
+        if matches!(self.byte(at), b'e' | b'E') {
             at += 1;
-            at += usize::from(matches!(self.byte(at)?, b'+' | b'-'));
+            at += usize::from(matches!(self.byte(at), b'+' | b'-'));
             at = self.digits(at)?;
         }
         Ok(at)
@@ -195,9 +197,11 @@ impl Validator<'_> {
 
     /// Passes over one digit or more.
     fn digits(&self, at: usize) -> Result<usize, JsonError> {
-        let rest = self.text.get(at..).unwrap_or_default();
-        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if count > 0 { Ok(at + count) } else { Err(JsonError::Invalid) }
+        let mut end = at;
+        while self.byte(end).is_ascii_digit() {
+            end += 1;
+        }
+        if end > at { Ok(end) } else { Err(JsonError::Invalid) }
     }
 
     fn word(&self, at: usize, word: &[u8]) -> Result<usize, JsonError> {
@@ -208,8 +212,9 @@ impl Validator<'_> {
         }
     }
 
-    fn byte(&self, at: usize) -> Result<u8, JsonError> {
-        self.text.get(at).copied().ok_or(JsonError::Invalid)
+    /// The byte at `at`; behind the end it is 0, which is nowhere valid.
+    fn byte(&self, at: usize) -> u8 {
+        self.text.get(at).copied().unwrap_or(0)
     }
 }
 
