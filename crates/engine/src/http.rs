@@ -143,18 +143,23 @@ impl Engine {
                 Method::Other => status(StatusCode::INTERNAL_SERVER_ERROR),
             },
             (Wanted::Session(Transport::WebSocket), _, Some(on_upgrade)) => {
-                switch_protocols(&parts.clone(), on_upgrade, || {
-                    let session = self.open(parts, Transport::WebSocket)?;
-                    Ok((session, WebSocketId(0)))
-                })
+                let agreement = match agree(&parts) {
+                    Ok(agreement) => agreement,
+                    Err(refusal) => return refusal,
+                };
+                match self.open(parts, Transport::WebSocket) {
+                    Ok(session) => switch_protocols(agreement, on_upgrade, session, WebSocketId(0)),
+                    Err(refusal) => refuse(&refusal, true),
+                }
             }
-            (Wanted::Upgrade, Some(session), Some(on_upgrade)) => {
-                switch_protocols(&parts, on_upgrade, || {
+            (Wanted::Upgrade, Some(session), Some(on_upgrade)) => match agree(&parts) {
+                Ok(agreement) => {
                     let id = WebSocketId(session.next_id());
                     session.handle(Input::WebSocketOpened(id));
-                    Ok((session, id))
-                })
-            }
+                    switch_protocols(agreement, on_upgrade, session, id)
+                }
+                Err(refusal) => refusal,
+            },
             // The checks let nothing else through.
             _ => refuse(&Refusal::BadRequest, upgrade),
         }
@@ -190,25 +195,33 @@ impl Engine {
     }
 }
 
+/// What a WebSocket is agreed to with: the proof that the request was understood, and the
+/// subprotocol.
+struct Agreement {
+    accept: HeaderValue,
+    protocol: Option<HeaderValue>,
+}
+
+#[expect(clippy::result_large_err, reason = "it is returned as it is")]
+fn agree(parts: &Parts) -> Result<Agreement, Answer> {
+    let accept = handshake::accept(&parts.method, parts.version, &parts.headers);
+    let protocol = first_protocol(&parts.headers);
+    Ok(Agreement {
+        accept: accept.map_err(refuse_websocket)?,
+        protocol: protocol.map_err(|()| {
+            plain(StatusCode::BAD_REQUEST, "Invalid Sec-WebSocket-Protocol header")
+        })?,
+    })
+}
+
 /// Answers 101 and runs the WebSocket once the connection is free for it. The session knows of it
-/// at once, so that it counts and can be closed from now on.
+/// already, so that it counts and can be closed.
 fn switch_protocols(
-    parts: &Parts,
+    agreement: Agreement,
     on_upgrade: OnUpgrade,
-    open: impl FnOnce() -> Result<(Arc<Inner>, WebSocketId), Refusal>,
+    session: Arc<Inner>,
+    id: WebSocketId,
 ) -> Answer {
-    let accept = match handshake::accept(&parts.method, parts.version, &parts.headers) {
-        Ok(accept) => accept,
-        Err(error) => return refuse_websocket(error),
-    };
-    let protocol = match first_protocol(&parts.headers) {
-        Ok(protocol) => protocol,
-        Err(()) => return plain(StatusCode::BAD_REQUEST, "Invalid Sec-WebSocket-Protocol header"),
-    };
-    let (session, id) = match open() {
-        Ok(opened) => opened,
-        Err(refusal) => return refuse(&refusal, true),
-    };
     tokio::spawn(async move {
         match on_upgrade.await {
             Ok(upgraded) => {
@@ -224,8 +237,8 @@ fn switch_protocols(
     let headers = answer.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    headers.extend(protocol.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, agreement.accept);
+    headers.extend(agreement.protocol.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
     answer
 }
 
