@@ -62,7 +62,7 @@ impl Handshake {
     }
 
     /// The parameters of the query, decoded: `EIO`, `transport`, and what the client adds.
-    pub fn query(&self) -> Query {
+    pub fn query(&self) -> Query<'_> {
         Query::parse(self.head.uri().split_once('?').map_or("", |(_, query)| query))
     }
 

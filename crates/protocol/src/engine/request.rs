@@ -1,16 +1,18 @@
 //! Whether an HTTP request may do what it asks for: the checks, in their order, and the refusals.
 //! See "Requests" in `docs/protocol/engine-io.md`.
 
+use std::borrow::Cow;
+
 use super::{Transport, Transports};
 
 /// The decoded parameters of a request's query, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query(Vec<(String, String)>);
+pub struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl Query {
+impl<'a> Query<'a> {
     /// Parses `EIO=4&transport=polling`. Percent-escapes are decoded, `+` is a space.
-    pub fn parse(query: &str) -> Self {
-        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    pub fn parse(query: &'a str) -> Self {
+        Self(form_urlencoded::parse(query.as_bytes()).collect())
     }
 
     /// The value of that name; the last one if there are several, as in the reference.
@@ -20,7 +22,7 @@ impl Query {
 
     /// All pairs.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 }
 
@@ -41,7 +43,7 @@ pub struct RequestLine<'a> {
     /// The method.
     pub method: Method,
     /// The query.
-    pub query: &'a Query,
+    pub query: &'a Query<'a>,
     /// Whether the request asks to become a WebSocket (it has an `Upgrade` header).
     pub upgrade: bool,
 }
