@@ -59,30 +59,22 @@ struct Waiting {
     bytes: usize,
 }
 
-/// What is to be done with an event that has come.
-pub(crate) enum Admission<E> {
-    /// Handle it now.
-    Now(E),
-    /// It waits for those before it.
-    Waits,
-    /// More waits than the bound allows.
-    Full,
-}
-
 impl Inbox {
-    pub(crate) fn admit(&mut self, event: Incoming, max_bytes: usize) -> Admission<Incoming> {
-        if !self.is_busy {
-            self.is_busy = true;
-            return Admission::Now(event);
-        }
+    /// An event has come, and nobody is at one: it is to be handled now. False if it has to wait.
+    pub(crate) fn enter(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_busy, true)
+    }
+
+    /// The event waits for those before it; false if more waits than the bound allows.
+    pub(crate) fn push(&mut self, event: Incoming, max_bytes: usize) -> bool {
         let bytes = event.bytes();
         let waiting = self.waiting.get_or_insert_default();
         if waiting.bytes + bytes > max_bytes {
-            return Admission::Full;
+            return false;
         }
         waiting.bytes += bytes;
         waiting.events.push_back(event.into_owned());
-        Admission::Waits
+        true
     }
 
     /// The next event; without one, nobody is at it any more.

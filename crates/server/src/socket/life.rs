@@ -14,7 +14,7 @@ use super::{End, Greeting, Socket, State, is_over};
 use crate::{
     ConnectError, DisconnectReason, EventError, EventErrorKind,
     extract::Context,
-    inbox::{Admission, Incoming, Kind, Running, call_all, panic_message},
+    inbox::{Incoming, Kind, Running, call_all, panic_message},
     listener::{Called, DISCONNECT, DISCONNECTING, Listener},
     middleware::BoxedMiddleware,
 };
@@ -74,7 +74,7 @@ impl Socket {
             id: None,
             kind: Kind::Connection,
         };
-        let admission = {
+        {
             let mut state = self.state();
             if state.standing != Standing::Connecting {
                 return;
@@ -88,9 +88,9 @@ impl Socket {
                 self.0.client.session.send(connected.packets());
             }
             // Under the lock, so that it comes before every event and before the end.
-            state.admit(greeting, self.core().options.max_backlog_bytes)
-        };
-        self.handle_admitted(admission);
+            state.inbox.enter();
+        }
+        self.run(&greeting, Own::default());
     }
 
     fn refuse(&self, error: &ConnectError) {
@@ -100,34 +100,28 @@ impl Socket {
 
     /// An event has come; false if too many wait already.
     pub(crate) fn handle_event(&self, event: socket::Event) -> bool {
-        self.handle(Incoming {
-            name: event.name,
-            payload: event.payload,
-            id: event.id,
-            kind: Kind::Event,
-        })
-    }
-
-    fn handle(&self, event: Incoming) -> bool {
-        let max_bytes = self.core().options.max_backlog_bytes;
-        let admission = self.state().admit(event, max_bytes);
-        self.handle_admitted(admission)
-    }
-
-    fn handle_admitted(&self, admission: Admission<Admitted>) -> bool {
-        let event = match admission {
-            Admission::Waits => return true,
-            Admission::Full => return false,
-            Admission::Now(event) => event,
+        let event =
+            Incoming { name: event.name, payload: event.payload, id: event.id, kind: Kind::Event };
+        let own = {
+            let mut state = self.state();
+            if !state.inbox.enter() {
+                return state.inbox.push(event, self.core().options.max_backlog_bytes);
+            }
+            state.own(&event)
         };
-        let mut running = self.start(event);
+        self.run(&event, own);
+        true
+    }
+
+    /// Handles an event, and in a task what is left of it and those that come meanwhile.
+    fn run(&self, event: &Incoming, own: Own) {
+        let mut running = self.start(event, own);
         if running.is_done() {
-            let Some(next) = self.next_event() else { return true };
-            running = self.start(next);
+            let Some((next, own)) = self.next_event() else { return };
+            running = self.start(&next, own);
         }
         let socket = self.clone();
         self.core().spawn(async move { socket.go_on(running).await });
-        true
     }
 
     /// Finishes what runs and handles what has come in the meantime.
@@ -137,20 +131,21 @@ impl Socket {
             // Handlers that never wait would otherwise keep the thread for as long as events come.
             tokio::task::consume_budget().await;
             match self.next_event() {
-                Some(event) => running = self.start(event),
+                Some((event, own)) => running = self.start(&event, own),
                 None => return,
             }
         }
     }
 
     /// The handlers of an event have returned: the next one.
-    fn next_event(&self) -> Option<Admitted> {
+    fn next_event(&self) -> Option<(Incoming, Own)> {
         let (greeting, next) = {
             let mut state = self.state();
             let next = state.inbox.next();
             // The first handlers to return were those of the connection.
             let greeting = std::mem::replace(&mut state.greeting, Greeting::Done);
-            (greeting, next.map(|event| state.admitted(event)))
+            let own = next.as_ref().map(|event| state.own(event));
+            (greeting, next.zip(own))
         };
         if let Greeting::Overtaken(reason) = greeting {
             self.start_farewell(reason);
@@ -161,7 +156,7 @@ impl Socket {
         next
     }
 
-    fn start(&self, Admitted { event, own }: Admitted) -> Running {
+    fn start(&self, event: &Incoming, own: Own) -> Running {
         let context = Context { socket: self.clone(), reason: None };
         let ack = event.id.map_or_else(Ack::none, |id| Ack::new(self.0.clone(), id));
         let called = Event::new(&event.name, &event.payload, ack);
@@ -172,7 +167,7 @@ impl Socket {
         let any = handlers.events.any().into_iter().chain(&own.any);
         if let Some(middlewares) = own.middlewares {
             let running = call_all(&context, any, &event.name, &called);
-            return running.and(self.pass(&event, called.ack(), middlewares));
+            return running.and(self.pass(event, called.ack(), middlewares));
         }
         let named = || handlers.events.get(&event.name).into_iter().chain(&own.named);
         let running = call_all(&context, any.chain(named()), &event.name, &called);
@@ -349,12 +344,6 @@ impl Socket {
     }
 }
 
-/// An event whose turn has come, and what its socket has for it.
-struct Admitted {
-    event: Incoming,
-    own: Own,
-}
-
 /// The handlers and middlewares of one socket for one event.
 #[derive(Default)]
 struct Own {
@@ -364,24 +353,16 @@ struct Own {
 }
 
 impl State {
-    fn admit(&mut self, event: Incoming, max_bytes: usize) -> Admission<Admitted> {
-        match self.inbox.admit(event, max_bytes) {
-            Admission::Now(event) => Admission::Now(self.admitted(event)),
-            Admission::Waits => Admission::Waits,
-            Admission::Full => Admission::Full,
-        }
-    }
-
-    fn admitted(&self, event: Incoming) -> Admitted {
-        let own = match event.kind {
+    /// What the socket has for an event whose turn has come.
+    fn own(&self, event: &Incoming) -> Own {
+        match event.kind {
             Kind::Connection => Own::default(),
             Kind::Event => Own {
                 any: self.listeners.any().cloned(),
                 named: self.listeners.get(&event.name).cloned(),
                 middlewares: self.middlewares.clone(),
             },
-        };
-        Admitted { event, own }
+        }
     }
 }
 
