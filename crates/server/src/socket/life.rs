@@ -74,6 +74,9 @@ impl Socket {
             id: None,
             kind: Kind::Connection,
         };
+        // The parser may be the application's, so it is not asked under the lock.
+        let connected = socket::connect(self.0.namespace.name(), &self.id());
+        let connected = self.core().convert_own(connected);
         let admission = {
             let mut state = self.state();
             if state.standing != Standing::Connecting {
@@ -83,8 +86,7 @@ impl Socket {
             self.0.namespace.sockets_mut().insert(self.id(), self.clone());
             self.0.namespace.adapter().add(self.0.clone(), &rooms);
             self.set_standing(&mut state, Standing::Connected);
-            let connected = socket::connect(self.0.namespace.name(), &self.id());
-            if let Some(connected) = self.core().convert_own(connected) {
+            if let Some(connected) = connected {
                 self.0.client.session.send(connected.packets());
             }
             // Under the lock, so that it comes before every event and before the end.
