@@ -98,15 +98,19 @@ impl Namespaces {
         core: &Arc<Core>,
         parent: Arc<Parent>,
     ) -> Option<Namespace> {
-        let made = Namespace::child(name, core.clone(), parent, true);
         let max = core.options.max_child_namespaces;
+        // To be refused costs no adapter, however often a client asks.
+        if self.read(|table| table.children >= max && !table.by_name.contains_key(name)) {
+            tracing::warn!(max, "a namespace is not made: there are too many");
+            return None;
+        }
+        let made = Namespace::child(name, core.clone(), parent, true);
         let (stays, is_made) = self.write(|table| {
             if let Some(existing) = table.by_name.get(name) {
                 existing.enter();
                 return Some((existing.clone(), false));
             }
             if table.children >= max {
-                tracing::warn!(name, max, "a namespace is not made: there are too many");
                 return None;
             }
             made.enter();
