@@ -21,8 +21,17 @@ pub(crate) struct Namespaces {
 #[derive(Default)]
 struct Table {
     by_name: HashMap<Box<str>, Namespace>,
-    /// How many of them clients have brought about.
+    /// How many of them are there for clients only, who have brought them about.
     children: usize,
+}
+
+impl Table {
+    /// The namespace of that name, if it exists, which stays from now on.
+    fn keep(&mut self, name: &str) -> Option<Namespace> {
+        let namespace = self.by_name.get(name)?;
+        self.children -= usize::from(namespace.keep());
+        Some(namespace.clone())
+    }
 }
 
 /// What more namespaces are made by.
@@ -71,7 +80,11 @@ impl Namespaces {
 
     /// The namespace of that name, which is made if need be: the application wants it, so it stays.
     pub(crate) fn get_or_make(&self, name: &str, core: &Arc<Core>) -> Namespace {
-        if let Some(namespace) = self.get(name) {
+        let existing = match self.get(name) {
+            Some(namespace) if namespace.is_passing() => self.write(|table| table.keep(name)),
+            existing => existing,
+        };
+        if let Some(namespace) = existing {
             return namespace;
         }
         let parents = self.makers().parents;
@@ -83,7 +96,10 @@ impl Namespaces {
             None => Namespace::new(name, core.clone()),
         };
         let stays = self.write(|table| {
-            table.by_name.entry(name.into()).or_insert_with(|| made.clone()).clone()
+            table.keep(name).unwrap_or_else(|| {
+                table.by_name.insert(name.into(), made.clone());
+                made.clone()
+            })
         });
         if stays.is(&made) {
             self.announce(&stays);
