@@ -198,6 +198,17 @@ async fn clients_bring_max_child_namespaces_about_at_most() {
 }
 
 #[tokio::test]
+async fn the_name_of_a_child_is_limited() {
+    let (io, _, mut client) = dynamic(Server::builder()).await;
+    let name = |length: usize| format!("/dyn-{}", "x".repeat(length - 5));
+    client.join(&name(1024), "").await;
+    client.send(&format!("40{},", name(1025))).await;
+    client.expect(&format!("44{},{INVALID}", name(1025))).await;
+    io.of(&name(1025));
+    client.join(&name(1025), "").await;
+}
+
+#[tokio::test]
 async fn to_be_refused_makes_no_adapter() {
     let made = Arc::new(Mutex::new(Vec::new()));
     let note = made.clone();
