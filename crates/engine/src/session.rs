@@ -253,12 +253,14 @@ impl Inner {
     }
 
     /// Changes the machine for callers that are no drivers, such as an application that holds locks
-    /// of its own: if that ends the session, another task tells the application.
+    /// of its own: if that ends the session, another task tells the application. Without a time, it
+    /// is that of the turn.
     fn change_elsewhere<R>(
         self: &Arc<Self>,
+        now: Option<Instant>,
         change: impl FnOnce(&mut engine::Session, &engine::Config, Instant) -> R,
     ) -> R {
-        let (result, ended) = self.change_state(None, |state, config, now| {
+        let (result, ended) = self.change_state(now, |state, config, now| {
             let machine = &mut state.machine;
             let was_open = machine.is_open();
             (change(machine, config, now), was_open && !machine.is_open())
@@ -324,7 +326,11 @@ impl Inner {
             state.application_is_due |= is_due;
             is_due
         };
-        self.change_elsewhere(|machine, config, now| machine.handle(now, config, Input::Tick));
+        // Not at the time of a turn that is taken: nothing would be due at that, and the timers would
+        // come back at once, for as long as the turn goes on.
+        self.change_elsewhere(Some(now), |machine, config, now| {
+            machine.handle(now, config, Input::Tick);
+        });
         if is_due {
             self.run_turn_elsewhere();
         }
@@ -586,13 +592,13 @@ impl Session {
     /// Queues packets, which leave adjacent to each other. After the end they go nowhere. The
     /// iterator must not use the session.
     pub fn send(&self, packets: impl IntoIterator<Item = Outgoing>) {
-        self.0.change_elsewhere(|machine, config, now| machine.send(now, config, packets));
+        self.0.change_elsewhere(None, |machine, config, now| machine.send(now, config, packets));
     }
 
     /// Queues packets if they would leave now; otherwise they are dropped, and the answer is
     /// false.
     pub fn send_volatile(&self, packets: impl IntoIterator<Item = Outgoing>) -> bool {
-        self.0.change_elsewhere(|machine, config, now| {
+        self.0.change_elsewhere(None, |machine, config, now| {
             let is_writable = machine.is_writable();
             if is_writable {
                 machine.send(now, config, packets);
@@ -609,7 +615,9 @@ impl Session {
     /// Closes the session: what was sent before leaves first. The application is told by another
     /// task, so this may be called anywhere.
     pub fn close(&self) {
-        self.0.change_elsewhere(|machine, config, now| machine.handle(now, config, Input::Close));
+        self.0.change_elsewhere(None, |machine, config, now| {
+            machine.handle(now, config, Input::Close);
+        });
     }
 }
 
@@ -632,5 +640,48 @@ impl fmt::Display for SidDigest {
 impl fmt::Debug for SidDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Its session's timer comes up while a message is handled. It tells by when the next one does.
+    #[derive(Clone)]
+    struct Slow(mpsc::Sender<(Instant, Option<Instant>)>);
+
+    struct SlowConnection(Session, Slow);
+
+    impl Application for Slow {
+        fn open(&self, session: &Session) -> Box<dyn Connection> {
+            Box::new(SlowConnection(session.clone(), self.clone()))
+        }
+    }
+
+    impl Connection for SlowConnection {
+        fn handle_message(&mut self, _: Instant, _: Message) {
+            let inner = &self.0.0;
+            let at = inner.state().timer_at.expect("a ping is due some time");
+            inner.handle_timer(at, at);
+            let _ = self.1.0.send((at, inner.state().timer_at));
+        }
+
+        fn handle_close(&mut self, _: CloseReason) {}
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_comes_while_the_application_is_busy_has_its_effect_then() {
+        let (tell, told) = mpsc::channel();
+        let shared = Arc::new(Shared::new(Config::default(), Arc::new(Slow(tell))));
+        let (parts, ()) = http::Request::new(()).into_parts();
+        let sid = Sid::from_random([7; 15]);
+        let handshake = Handshake::new(parts);
+        let session = Inner::open(&shared, sid, handshake, Transport::WebSocket).unwrap();
+        session.receive(now(), WebSocketId(0), Message::Text("4".into()));
+        let (at, next) = told.try_recv().unwrap();
+        assert_eq!(next, Some(at + shared.config.session.ping_timeout), "the ping went out");
     }
 }

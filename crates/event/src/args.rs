@@ -95,9 +95,9 @@ impl Arg<'_> {
         decode(&self.payload.json()[range.clone()], &self.payload.attachments, self.index)
     }
 
-    fn to_raw(&self) -> Result<Raw, ArgumentError> {
+    fn to_raw(&self) -> Raw {
         match &self.range {
-            None => Ok(Raw::default()),
+            None => Raw::default(),
             Some(range) => Raw::from_payload(self.payload, range.clone(), self.index),
         }
     }
@@ -150,7 +150,7 @@ impl<T: DeserializeOwned> FromArg for T {
 
 impl FromArg for Raw {
     fn from_arg(arg: Arg<'_>) -> Result<Self, ArgumentError> {
-        arg.to_raw()
+        Ok(arg.to_raw())
     }
 }
 

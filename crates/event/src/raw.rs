@@ -1,6 +1,6 @@
 //! One argument, passed on undecoded.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, fmt::Write, ops::Range};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -22,15 +22,15 @@ const MAX_DEPTH: usize = 128;
 /// One argument, undecoded: its JSON text and the attachments that it refers to. The default is
 /// `null`, which is also what a missing argument reads as.
 ///
-/// Text and attachments are slices of what was received, so a small `Raw` that is kept for long
-/// keeps all of a large packet in memory.
+/// Attachments, and the text if there are none, are slices of what was received, so a small `Raw` that
+/// is kept for long keeps all of a large packet in memory.
 ///
 /// It serialises as what it stands for. In the new packet its placeholders are counted anew.
 #[derive(Clone, Debug)]
 pub struct Raw {
     /// Valid JSON, like all that comes from a decoder of ours.
     json: ByteString,
-    /// Those of the packet it came in, or none if the text has no placeholders.
+    /// As many as the text has placeholders.
     attachments: Vec<Bytes>,
     /// For error messages.
     index: usize,
@@ -48,15 +48,13 @@ impl Raw {
         Ok(Self { json, attachments, index: 0 })
     }
 
-    pub(crate) fn from_payload(
-        payload: &Payload,
-        range: Range<usize>,
-        index: usize,
-    ) -> Result<Self, ArgumentError> {
+    pub(crate) fn from_payload(payload: &Payload, range: Range<usize>, index: usize) -> Self {
         let json = payload.json().slice_ref(&payload.json()[range]);
-        let binary = !payload.attachments.is_empty() && json::placeholders(&json).next().is_some();
-        let attachments = if binary { payload.attachments.clone() } else { Vec::new() };
-        Ok(Self { json, attachments, index })
+        if payload.attachments.is_empty() || json::placeholders(&json).next().is_none() {
+            return Self { json, attachments: Vec::new(), index };
+        }
+        let (json, attachments) = take_out(&json, &payload.attachments);
+        Self { json: json.into(), attachments, index }
     }
 
     /// The JSON text, placeholders and all: `{"_placeholder":true,"num":0}`.
@@ -64,8 +62,8 @@ impl Raw {
         &self.json
     }
 
-    /// What the placeholders' `num` in the text is an index of, and maybe others that came in the
-    /// same packet.
+    /// What the placeholders' `num` in the text is an index of. They are counted from 0 in each
+    /// argument, whatever else came in the same packet.
     pub fn attachments(&self) -> &[Bytes] {
         &self.attachments
     }
@@ -83,6 +81,27 @@ impl Raw {
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, ArgumentError> {
         args::decode(&self.json, &self.attachments, self.index)
     }
+}
+
+/// Part of a packet's text with its own attachments only, counted anew. Were each argument to list
+/// all of the packet's, ten thousand attachments would become a list of a hundred million.
+fn take_out(text: &str, all: &[Bytes]) -> (String, Vec<Bytes>) {
+    let mut json = String::with_capacity(text.len());
+    let mut attachments = Vec::new();
+    let mut copied = 0;
+    for (range, num) in json::placeholders(text) {
+        let Some(attachment) = all.get(num) else {
+            // It came from no decoder. Whoever reads it is told.
+            return (text.to_owned(), all.to_vec());
+        };
+        json.push_str(&text[copied..range.start]);
+        write!(json, r#"{{"_placeholder":true,"num":{}}}"#, attachments.len())
+            .expect("writing to a String does not fail");
+        attachments.push(attachment.clone());
+        copied = range.end;
+    }
+    json.push_str(&text[copied..]);
+    (json, attachments)
 }
 
 impl Default for Raw {

@@ -238,7 +238,8 @@ fn raw_arguments_are_passed_on_as_they_came() {
     let [plain, deep, whole, last] = [(); 4].map(|()| args.next::<Raw>().unwrap());
     assert_eq!(plain.as_json(), r#"[1.50, 1e400 ,"\u0041"]"#);
     assert!(plain.attachments().is_empty() && plain.as_bytes().is_none());
-    assert_eq!(deep.attachments(), ["zero", "one"]);
+    assert_eq!(deep.as_json(), format!(r#"{{"b":1e2,"a":[{ZERO}]}}"#));
+    assert_eq!(deep.attachments(), ["one"]);
     assert!(deep.as_bytes().is_none());
     assert_eq!(whole.as_bytes().unwrap(), "one");
     assert_eq!(whole.as_bytes().unwrap().as_ptr(), payload.attachments[1].as_ptr());
@@ -256,6 +257,19 @@ fn raw_arguments_are_passed_on_as_they_came() {
     let rest: Rest<Raw> = decode_reply(&payload).unwrap();
     let encoded = EncodedArgs::new(&rest).unwrap();
     assert_eq!(encoded.attachments, ["one", "one", "zero"]);
+}
+
+#[test]
+fn a_raw_argument_has_its_own_attachments_only() {
+    let both = format!(r#"[[{ONE}, {ZERO},{ONE}],7,{ONE}]"#);
+    let Rest(raw) = decode_reply::<Rest<Raw>>(&payload(&both, &["zero", "one"])).unwrap();
+    let attachments: Vec<_> = raw.iter().map(|raw| raw.attachments().to_vec()).collect();
+    assert_eq!(attachments, [vec!["one", "zero", "one"], vec![], vec!["one"]]);
+    assert_eq!(raw[0].decode::<Vec<Bytes>>().unwrap(), ["one", "zero", "one"]);
+
+    let unknown = format!("[[{ZERO},{ONE}]]");
+    let raw = decode_reply::<Raw>(&payload(&unknown, &["zero"])).unwrap();
+    assert!(raw.decode::<Vec<Bytes>>().is_err(), "it is no other one's");
 }
 
 #[test]

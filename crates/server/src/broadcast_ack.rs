@@ -106,6 +106,9 @@ impl AckCollector for Gathering {
     }
 
     fn handle_answer(&self, socket: Sid, answer: Payload) {
+        // A copy: it waits for the others', and must not keep the buffer alive that it was received
+        // in.
+        let answer = answer.to_owned();
         self.conclude(socket, |gathered| gathered.answers.push((socket, answer)));
     }
 
@@ -199,5 +202,24 @@ impl Asked {
             return Ok(replies);
         }
         Err(BroadcastAckError::Incomplete { replies, failures })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_waits_for_others_keeps_no_buffer() {
+        let buffer = Bytes::from(b"[1]and what else came".to_vec());
+        let json = bytestring::ByteString::try_from(buffer.slice(..3)).expect("text");
+        let [answers, silent] = [1, 2].map(|number| Sid::from_random([number; 15]));
+        let gathering = Gathering::default();
+        gathering.expect(vec![answers, silent]);
+        gathering.handle_answer(answers, Payload::new(json, vec![]));
+        assert!(buffer.is_unique());
+        assert_eq!(gathering.lock().answers[0].1.json(), "[1]");
     }
 }

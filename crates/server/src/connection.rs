@@ -19,6 +19,10 @@ use crate::{
     socket::catch_panic,
 };
 
+/// How long the name of a namespace may be that a client brings about, in bytes. Names are kept
+/// several times, for as long as a namespace is, and there may be thousands.
+const MAX_CHILD_NAME: usize = 1024;
+
 /// What the sockets of a connection share.
 pub(crate) struct Client {
     pub(crate) session: Session,
@@ -107,7 +111,7 @@ impl Connection {
             return self.enter(name, namespace, auth);
         }
         let parents = self.client.shared.namespaces.parents();
-        if parents.is_empty() {
+        if parents.is_empty() || name.len() > MAX_CHILD_NAME {
             return self.client.send_invalid_namespace(name);
         }
         // It may take a while, and must not keep the buffer alive that the packet came in.

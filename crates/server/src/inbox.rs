@@ -163,7 +163,9 @@ impl Running {
         if futures.is_empty() {
             return Self::Done;
         }
-        Self::Waiting { name: name.clone(), ack: ack.clone(), futures }
+        // A copy: handlers may wait for long, and must not keep the buffer alive that the event was
+        // received in.
+        Self::Waiting { name: (&**name).into(), ack: ack.clone(), futures }
     }
 
     /// What is done for an event by a future, which is polled where it stands.

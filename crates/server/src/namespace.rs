@@ -54,8 +54,9 @@ struct Inner {
 enum Kind {
     /// The application wants it.
     Wanted,
-    /// It is like its parent says. `is_passing`: a client brought it about, so it may go again.
-    Child { parent: Arc<Parent>, is_passing: bool },
+    /// It is like its parent says. `is_passing`: a client brought it about, so it may go again,
+    /// until the application asks for it.
+    Child { parent: Arc<Parent>, is_passing: AtomicBool },
 }
 
 /// What is handed on from parents to children.
@@ -87,7 +88,8 @@ impl Namespace {
     ) -> Self {
         let adapter = (core.options.adapter)(name);
         let registry = parent.template().registry();
-        Self::with(name, core, adapter, Kind::Child { parent, is_passing }, registry)
+        let kind = Kind::Child { parent, is_passing: is_passing.into() };
+        Self::with(name, core, adapter, kind, registry)
     }
 
     /// One that only keeps handlers for others.
@@ -233,6 +235,22 @@ impl Namespace {
         matches!(&self.0.kind, Kind::Child { parent: own, .. } if Arc::ptr_eq(own, parent))
     }
 
+    /// Whether a client brought it about, and the application has not asked for it.
+    pub(crate) fn is_passing(&self) -> bool {
+        match &self.0.kind {
+            Kind::Child { is_passing, .. } => is_passing.load(Ordering::SeqCst),
+            Kind::Wanted => false,
+        }
+    }
+
+    /// The application wants it from now on; whether only a client did before.
+    pub(crate) fn keep(&self) -> bool {
+        match &self.0.kind {
+            Kind::Child { is_passing, .. } => is_passing.swap(false, Ordering::SeqCst),
+            Kind::Wanted => false,
+        }
+    }
+
     /// A socket is about to be in it.
     pub(crate) fn enter(&self) {
         self.0.population.fetch_add(1, Ordering::SeqCst);
@@ -245,7 +263,7 @@ impl Namespace {
 
     /// Whether it has come by itself, and nobody is left.
     pub(crate) fn is_deserted(&self) -> bool {
-        matches!(self.0.kind, Kind::Child { is_passing: true, .. })
+        self.is_passing()
             && self.0.core.options.cleanup_empty_child_namespaces
             && self.0.population.load(Ordering::SeqCst) == 0
     }

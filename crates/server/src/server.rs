@@ -133,7 +133,7 @@ impl Server {
     ///
     /// Namespaces that exist come first, then those that may come to be, in the order of their
     /// registration. How many there can be is limited by
-    /// [`max_child_namespaces`](ServerBuilder::max_child_namespaces).
+    /// [`max_child_namespaces`](ServerBuilder::max_child_namespaces). A name may have 1024 bytes.
     ///
     /// ```
     /// # use sockeye::{Server, Socket};

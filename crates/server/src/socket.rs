@@ -60,8 +60,8 @@ pub(crate) struct Inner {
     me: Weak<Inner>,
 }
 
-/// Changes together. While it is locked, the adapter and the session may be locked, in this order,
-/// and nothing else.
+/// Changes together. While it is locked, the namespace's table of sockets, the adapter and the session
+/// may be locked, in this order, and nothing else.
 struct State {
     standing: Standing,
     /// The rooms joined before the socket was connected, and those left when it was disconnected;

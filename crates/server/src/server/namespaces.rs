@@ -21,8 +21,17 @@ pub(crate) struct Namespaces {
 #[derive(Default)]
 struct Table {
     by_name: HashMap<Box<str>, Namespace>,
-    /// How many of them clients have brought about.
+    /// How many of them are there for clients only, who have brought them about.
     children: usize,
+}
+
+impl Table {
+    /// The namespace of that name, if it exists, which stays from now on.
+    fn keep(&mut self, name: &str) -> Option<Namespace> {
+        let namespace = self.by_name.get(name)?;
+        self.children -= usize::from(namespace.keep());
+        Some(namespace.clone())
+    }
 }
 
 /// What more namespaces are made by.
@@ -71,7 +80,11 @@ impl Namespaces {
 
     /// The namespace of that name, which is made if need be: the application wants it, so it stays.
     pub(crate) fn get_or_make(&self, name: &str, core: &Arc<Core>) -> Namespace {
-        if let Some(namespace) = self.get(name) {
+        let existing = match self.get(name) {
+            Some(namespace) if namespace.is_passing() => self.write(|table| table.keep(name)),
+            existing => existing,
+        };
+        if let Some(namespace) = existing {
             return namespace;
         }
         let parents = self.makers().parents;
@@ -83,7 +96,10 @@ impl Namespaces {
             None => Namespace::new(name, core.clone()),
         };
         let stays = self.write(|table| {
-            table.by_name.entry(name.into()).or_insert_with(|| made.clone()).clone()
+            table.keep(name).unwrap_or_else(|| {
+                table.by_name.insert(name.into(), made.clone());
+                made.clone()
+            })
         });
         if stays.is(&made) {
             self.announce(&stays);
@@ -98,15 +114,19 @@ impl Namespaces {
         core: &Arc<Core>,
         parent: Arc<Parent>,
     ) -> Option<Namespace> {
-        let made = Namespace::child(name, core.clone(), parent, true);
         let max = core.options.max_child_namespaces;
+        // To be refused costs no adapter, however often a client asks.
+        if self.read(|table| table.children >= max && !table.by_name.contains_key(name)) {
+            tracing::warn!(max, "a namespace is not made: there are too many");
+            return None;
+        }
+        let made = Namespace::child(name, core.clone(), parent, true);
         let (stays, is_made) = self.write(|table| {
             if let Some(existing) = table.by_name.get(name) {
                 existing.enter();
                 return Some((existing.clone(), false));
             }
             if table.children >= max {
-                tracing::warn!(name, max, "a namespace is not made: there are too many");
                 return None;
             }
             made.enter();

@@ -74,6 +74,9 @@ impl Socket {
             id: None,
             kind: Kind::Connection,
         };
+        // The parser may be the application's, so it is not asked under the lock.
+        let connected = socket::connect(self.0.namespace.name(), &self.id());
+        let connected = self.core().convert_own(connected);
         {
             let mut state = self.state();
             if state.standing != Standing::Connecting {
@@ -83,8 +86,7 @@ impl Socket {
             self.0.namespace.sockets_mut().insert(self.id(), self.clone());
             self.0.namespace.adapter().add(self.0.clone(), &rooms);
             self.set_standing(&mut state, Standing::Connected);
-            let connected = socket::connect(self.0.namespace.name(), &self.id());
-            if let Some(connected) = self.core().convert_own(connected) {
+            if let Some(connected) = connected {
                 self.0.client.session.send(connected.packets());
             }
             // Under the lock, so that it comes before every event and before the end.
@@ -104,6 +106,11 @@ impl Socket {
             Incoming { name: event.name, payload: event.payload, id: event.id, kind: Kind::Event };
         let own = {
             let mut state = self.state();
+            // It may have been sent away, and its last handler may have returned, since the
+            // connection looked.
+            if state.end == End::Released {
+                return true;
+            }
             if !state.inbox.enter() {
                 return state.inbox.push(event, self.core().options.max_backlog_bytes);
             }
@@ -376,4 +383,63 @@ pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T,
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use sockeye_protocol::socket::Member;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+        sync::mpsc,
+    };
+
+    use super::*;
+    use crate::Server;
+
+    /// The response to a request in a connection of its own.
+    async fn request(addr: SocketAddr, method: &str, query: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nhost: x\r\n\
+             connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
+    }
+
+    #[tokio::test]
+    async fn an_event_that_comes_when_the_last_handler_has_returned_has_none() {
+        let io = Server::builder().build().unwrap();
+        let addr = io.listen("127.0.0.1:0").await.unwrap().local_addr();
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let (tell_socket, mut sockets) = mpsc::unbounded_channel();
+        io.on("e", move || {
+            let _ = tell.send(());
+        });
+        io.on_connection(move |socket: Socket| drop(tell_socket.send(socket)));
+        let open = request(addr, "GET", "", "").await;
+        let (_, sid) = open.split_once(r#"{"sid":""#).unwrap();
+        request(addr, "POST", &format!("&sid={}", &sid[..20]), "40").await;
+        let socket = sockets.recv().await.unwrap();
+        let event = || socket::Event {
+            namespace: "/".into(),
+            id: None,
+            name: "e".into(),
+            payload: Payload::new(r#"["e"]"#, Vec::new()),
+        };
+        assert!(socket.handle_event(event()));
+        told.try_recv().unwrap();
+        socket.disconnect();
+        while !socket.is_released() {
+            tokio::task::yield_now().await;
+        }
+        assert!(socket.handle_event(event()), "that is no reason to close the connection");
+        assert!(told.try_recv().is_err());
+    }
 }

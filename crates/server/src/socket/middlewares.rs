@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytestring::ByteString;
 use sockeye_event::{Ack, Event, HandlerError};
 
 use super::Socket;
@@ -20,7 +21,9 @@ impl Socket {
         middlewares: Arc<[BoxedMiddleware]>,
     ) -> Running {
         let (socket, ack_of_all) = (self.clone(), ack.clone());
-        let (name, payload) = (event.name.clone(), event.payload.clone());
+        // Copies: middlewares may wait for long, and must not keep the buffer alive that the event
+        // was received in.
+        let (name, payload) = (ByteString::from(&*event.name), event.payload.to_owned());
         let passing = async move {
             let context = Context { socket: socket.clone(), reason: None };
             for middleware in middlewares.iter() {

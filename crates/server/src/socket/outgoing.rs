@@ -28,6 +28,12 @@ struct Queue {
     bytes: usize,
 }
 
+/// What it takes to keep a packet. Without what surrounds them, many tiny ones would take a multiple of
+/// the bound.
+fn bytes(packet: &EncodedPacket) -> usize {
+    size_of_val(packet) + packet.len()
+}
+
 impl Outgoing {
     /// From now on, what is emitted is told.
     pub(super) fn listen(&self) {
@@ -43,13 +49,13 @@ impl Outgoing {
         let mut queue = self.queue();
         let is_first = queue.is_none();
         let queue = queue.get_or_insert_with(|| Box::new(Queue { waiting: Fifo::new(), bytes: 0 }));
-        if !is_first && queue.bytes + packet.len() > max_bytes {
+        if !is_first && queue.bytes + bytes(packet) > max_bytes {
             tracing::warn!(
                 "an event was emitted that no outgoing handler is told of: too many wait"
             );
             return false;
         }
-        queue.bytes += packet.len();
+        queue.bytes += bytes(packet);
         queue.waiting.push_back(packet.clone());
         is_first
     }
@@ -58,7 +64,7 @@ impl Outgoing {
         let mut queue = self.queue();
         let next = queue.as_mut().and_then(|queue| queue.waiting.pop_front());
         match (&mut *queue, &next) {
-            (Some(queue), Some(packet)) => queue.bytes -= packet.len(),
+            (Some(queue), Some(packet)) => queue.bytes -= bytes(packet),
             _ => *queue = None,
         }
         next

@@ -208,7 +208,7 @@ async fn who_hears_what_is_emitted_may_wait_and_may_fail() {
 
 #[tokio::test]
 async fn what_waits_to_be_heard_is_bounded() {
-    let (io, addr) = serve(Server::builder().max_backlog_bytes(100)).await;
+    let (io, addr) = serve(Server::builder().max_backlog_bytes(8000)).await;
     let mut sockets = sockets(&io);
     let mut client = Client::connect(addr).await;
     let socket = sockets.next().await;
@@ -223,13 +223,15 @@ async fn what_waits_to_be_heard_is_bounded() {
     });
     socket.emit("e", 0);
     assert_eq!(told.next().await, 0);
-    (1..100).for_each(|number| socket.emit("e", number));
+    let long = "x".repeat(1000);
+    (1..20).for_each(|number| socket.emit("e", (number, &long)));
     release.send(true).unwrap();
-    for number in 0..100 {
-        client.expect(&format!(r#"42["e",{number}]"#)).await;
+    client.expect(r#"42["e",0]"#).await;
+    for number in 1..20 {
+        client.expect(&format!(r#"42["e",{number},"{long}"]"#)).await;
     }
-    // `42["e",1]` has nine bytes, the numbers from 10 on one more: 10 is the last to fit.
-    for number in 1..=10 {
+    // Of a thousand bytes and a few, with what surrounds them, seven fit.
+    for number in 1..=7 {
         assert_eq!(told.next().await, number);
     }
     socket.emit("e", 200);

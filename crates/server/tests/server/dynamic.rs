@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use sockeye::{Ack, ConnectError, Server, ServerBuilder, Socket};
+use sockeye::{Ack, ConnectError, Server, ServerBuilder, Socket, adapter::MemoryAdapter};
 use tokio::sync::watch;
 
 use crate::{
@@ -135,6 +135,21 @@ async fn a_child_that_the_application_asks_for_is_one_and_stays() {
 }
 
 #[tokio::test]
+async fn a_child_that_a_client_was_first_to_ask_for_stays_once_the_application_asks() {
+    let (io, parent, mut client) = dynamic(Server::builder().max_child_namespaces(1)).await;
+    client.join("/dyn-1", "").await;
+    io.of("dyn-1").on("more", || "more");
+    client.send("41/dyn-1,").await;
+    eventually("an empty child", || parent.children()[0].sockets().is_empty()).await;
+    client.join("/dyn-1", "").await;
+    client.send(r#"42/dyn-1,1["more"]"#).await;
+    client.expect(r#"43/dyn-1,1["more"]"#).await;
+    client.join("/dyn-2", "").await;
+    client.send("40/dyn-3,").await;
+    client.expect(&format!("44/dyn-3,{INVALID}")).await;
+}
+
+#[tokio::test]
 async fn a_child_goes_with_its_last_socket() {
     let (io, parent, mut client) = dynamic(Server::builder()).await;
     parent.middleware(|socket: Socket| {
@@ -180,6 +195,32 @@ async fn clients_bring_max_child_namespaces_about_at_most() {
     client.send("41/dyn-1,").await;
     eventually("room for another", || parent.children().len() == 2).await;
     client.join("/dyn-3", "").await;
+}
+
+#[tokio::test]
+async fn the_name_of_a_child_is_limited() {
+    let (io, _, mut client) = dynamic(Server::builder()).await;
+    let name = |length: usize| format!("/dyn-{}", "x".repeat(length - 5));
+    client.join(&name(1024), "").await;
+    client.send(&format!("40{},", name(1025))).await;
+    client.expect(&format!("44{},{INVALID}", name(1025))).await;
+    io.of(&name(1025));
+    client.join(&name(1025), "").await;
+}
+
+#[tokio::test]
+async fn to_be_refused_makes_no_adapter() {
+    let made = Arc::new(Mutex::new(Vec::new()));
+    let note = made.clone();
+    let builder = Server::builder().max_child_namespaces(1).adapter(move |name| {
+        note.lock().unwrap().push(name.to_owned());
+        Arc::new(MemoryAdapter::new())
+    });
+    let (_io, _, mut client) = dynamic(builder).await;
+    client.join("/dyn-1", "").await;
+    client.send("40/dyn-2,").await;
+    client.expect(&format!("44/dyn-2,{INVALID}")).await;
+    assert_eq!(*made.lock().unwrap(), ["/", "/dyn-1"]);
 }
 
 #[derive(serde::Deserialize)]

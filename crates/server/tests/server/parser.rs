@@ -1,21 +1,30 @@
 //! Servers whose packets have another form than the default one.
 
+use std::sync::{Arc, Mutex, OnceLock};
+
+use bytes::Bytes;
+use bytestring::ByteString;
 use sockeye::{
-    AckError, Namespace, Server,
+    AckError, Namespace, Server, Socket,
     parser::{
         Ack, Decode, DecodeError, EncodedPacket, Event, Limits, Message, Packet, Parser, Payload,
         UnfitPacket,
     },
 };
 
-use crate::{channel, client::Client, serve, sockets};
+use crate::{
+    channel,
+    client::{Client, eventually},
+    serve, sockets,
+};
 
 /// Packets as `type namespace name id payload`, each part behind a space but the first; what is
 /// not there is `-`. It knows no attachments.
-struct Plain;
-
-#[derive(Debug)]
-struct PlainDecoder;
+#[derive(Clone, Debug, Default)]
+struct Plain {
+    /// The message that came last. What is read from it are slices of it.
+    last: Arc<Mutex<Bytes>>,
+}
 
 impl Parser for Plain {
     fn encode(&self, packet: &Packet) -> Result<EncodedPacket, UnfitPacket> {
@@ -40,14 +49,16 @@ impl Parser for Plain {
     }
 
     fn decoder(&self, _: &Limits) -> Box<dyn Decode> {
-        Box::new(PlainDecoder)
+        Box::new(self.clone())
     }
 }
 
-impl Decode for PlainDecoder {
+impl Decode for Plain {
     fn decode(&mut self, message: Message) -> Result<Option<Packet>, DecodeError> {
         let Message::Text(text) = message else { return Err(DecodeError::UnexpectedBinary) };
-        let text = std::str::from_utf8(&text).map_err(|_| DecodeError::InvalidPayload)?;
+        let message = Bytes::copy_from_slice(&text);
+        *self.last.lock().unwrap() = message.clone();
+        let text = std::str::from_utf8(&message).map_err(|_| DecodeError::InvalidPayload)?;
         let parts: Vec<_> = text.splitn(5, ' ').collect();
         let [kind, namespace, name, id, payload] = parts[..] else {
             return Err(DecodeError::InvalidPayload);
@@ -57,17 +68,25 @@ impl Decode for PlainDecoder {
             "0" => Packet::Connect { namespace, payload: (payload != "-").then(|| payload.into()) },
             "1" => Packet::Disconnect { namespace },
             "2" => {
-                let payload = Payload::new(payload, vec![]);
-                Packet::Event(Event { namespace, id, name: name.into(), payload })
+                let payload = Payload::new(slice(&message, payload), vec![]);
+                Packet::Event(Event { namespace, id, name: slice(&message, name), payload })
             }
             _ => Packet::Ack(Ack { namespace, id, payload: Payload::new(payload, vec![]) }),
         }))
     }
 }
 
+fn slice(message: &Bytes, part: &str) -> ByteString {
+    message.slice_ref(part.as_bytes()).try_into().expect("a part of a text")
+}
+
 /// A server that speaks so, and a client that has joined `/`.
 async fn plain() -> (Server, Client) {
-    let (io, addr) = serve(Server::builder().parser(Plain)).await;
+    plain_with(Plain::default()).await
+}
+
+async fn plain_with(parser: Plain) -> (Server, Client) {
+    let (io, addr) = serve(Server::builder().parser(parser)).await;
     let mut client = Client::open(addr).await;
     client.send("40 / - - {\"token\":1}").await;
     let joined = client.text().await;
@@ -140,4 +159,54 @@ async fn clients_in_the_default_form_are_not_understood() {
     let (_io, mut client) = plain().await;
     client.send(r#"42["e"]"#).await;
     client.expect_close(None).await;
+}
+
+#[tokio::test]
+async fn a_handler_or_a_middleware_that_waits_keeps_no_message_alive() {
+    let parser = Plain::default();
+    let last = parser.last.clone();
+    let (io, mut client) = plain_with(parser).await;
+    let (tell, mut told) = channel();
+    let wait = move || {
+        let _ = tell.send(());
+        std::future::pending::<Result<(), String>>()
+    };
+    io.on("slow", wait.clone());
+    io.of("/guarded").on_connection(move |socket: Socket| socket.middleware(wait.clone()));
+    client.send("40 /guarded - - -").await;
+    client.text().await;
+    for namespace in ["/", "/guarded"] {
+        client.send(&format!(r#"42 {namespace} slow - ["slow"]"#)).await;
+        told.next().await;
+        eventually("nobody but the test to have it", || last.lock().unwrap().is_unique()).await;
+    }
+}
+
+/// Looks at all sockets of a server whenever it writes a packet.
+#[derive(Clone, Default)]
+struct Curious(Arc<OnceLock<Server>>);
+
+impl Parser for Curious {
+    fn encode(&self, packet: &Packet) -> Result<EncodedPacket, UnfitPacket> {
+        let sockets = self.0.get().map(Server::sockets).unwrap_or_default();
+        sockets.iter().for_each(|socket| drop(socket.rooms()));
+        Plain::default().encode(packet)
+    }
+
+    fn decoder(&self, limits: &Limits) -> Box<dyn Decode> {
+        Plain::default().decoder(limits)
+    }
+}
+
+#[tokio::test]
+async fn a_parser_is_called_with_no_lock_held() {
+    let parser = Curious::default();
+    let (io, addr) = serve(Server::builder().parser(parser.clone())).await;
+    assert!(parser.0.set(io.clone()).is_ok());
+    io.on("leave", |socket: Socket| socket.disconnect());
+    let mut client = Client::open(addr).await;
+    client.send("40 / - - -").await;
+    assert!(client.text().await.starts_with("40 / - - {"));
+    client.send(r#"42 / leave - ["leave"]"#).await;
+    client.expect("41 / - - -").await;
 }

@@ -119,7 +119,10 @@ fn placeholder(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let marked = |from| token(token(token(from, b"\"_placeholder\"")?, b":")?, b"true");
     let number = |from| {
         let start = skip_whitespace(text, token(token(from, b"\"num\"")?, b":")?);
-        let end = value_end(text, start)?;
+        // Digits only. To look for the end of whatever stands there would pass over a deeply nested
+        // value once for each level.
+        let digits = text[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let end = start + digits;
         let num = std::str::from_utf8(&text[start..end]).ok()?.parse::<usize>().ok()?;
         Some((end, num))
     };
@@ -235,6 +238,9 @@ mod tests {
             r#"{"_placeholder":true}"#,
             r#"{"_placeholder":true,"num":-1}"#,
             r#"{"_placeholder":true,"num":"0"}"#,
+            r#"{"_placeholder":true,"num":0.5}"#,
+            r#"{"num":1e0,"_placeholder":true}"#,
+            r#"{"num":[1],"_placeholder":true}"#,
             r#"{"_placeholder":true,"num":99999999999999999999}"#,
             r#"{"_placeholder":true,"num":0,"x":1}"#,
             r#"{"x":1,"_placeholder":true,"num":0}"#,
