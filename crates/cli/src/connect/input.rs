@@ -2,10 +2,8 @@
 
 use std::{io::BufRead, sync::mpsc as blocking, thread};
 
-use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
+use rustyline::{Config, Editor, ExternalPrinter, error::ReadlineError, history::MemHistory};
 use tokio::sync::mpsc;
-
-use super::output::Printer;
 
 /// Where lines come from. A thread reads one when it is asked to, and not before: so a terminal is
 /// in its usual state whenever the process ends, and the prompt is what it should be by then.
@@ -27,13 +25,16 @@ impl Input {
 
     /// Lines that are edited in a terminal, with a history for as long as the process lives: what is
     /// typed may be secret. Meanwhile the printer is to print what is to appear.
-    pub(super) fn edited() -> Result<(Self, Printer), ReadlineError> {
+    ///
+    /// # Errors
+    /// The terminal cannot do that.
+    pub(super) fn edited() -> Result<(Self, impl ExternalPrinter + Send), ReadlineError> {
         let config = Config::builder().auto_add_history(true).build();
         let mut editor = Editor::<(), MemHistory>::with_history(config, MemHistory::new())?;
         let printer = editor.create_external_printer()?;
         // An error is the end of input: Ctrl-C, Ctrl-D, or a terminal that is gone.
         let input = Self::start(move |prompt| editor.readline(prompt).ok());
-        Ok((input, Box::new(printer)))
+        Ok((input, printer))
     }
 
     fn start(mut read: impl FnMut(&str) -> Option<String> + Send + 'static) -> Self {

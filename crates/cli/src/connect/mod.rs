@@ -38,7 +38,7 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             return Err(explanation.into());
         }
     };
-    let mut input = input(&output)?;
+    let mut input = input(&output);
     while let Some(line) = input.next(session.prompt()).await {
         let done = match Command::parse(&line) {
             Ok(Some(Command::Quit)) => break,
@@ -50,16 +50,21 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             output.report(&Report::Error { message });
         }
     }
+    drop(input);
+    output.print_plainly();
     session.close().await;
     Ok(())
 }
 
 /// Lines are edited where a person types and reads them.
-fn input(output: &Output) -> Result<Input, Box<dyn Error>> {
-    if output.is_json() || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Ok(Input::plain());
+fn input(output: &Output) -> Input {
+    let is_typed = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if is_typed && !output.is_json() {
+        // Not all terminals can do it.
+        if let Ok((input, printer)) = Input::edited() {
+            output.print_above_line(printer);
+            return input;
+        }
     }
-    let (input, printer) = Input::edited()?;
-    output.set_printer(printer);
-    Ok(input)
+    Input::plain()
 }

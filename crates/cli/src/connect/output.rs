@@ -3,28 +3,32 @@
 use std::{
     io::{self, IsTerminal, Write},
     process,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    thread::{self, JoinHandle},
 };
 
 use rustyline::ExternalPrinter;
 
 use super::report::{Report, Style};
 
-/// Prints above the line that is being typed.
-pub(super) type Printer = Box<dyn ExternalPrinter + Send>;
-
 /// Prints reports, each at once and whole. All clones are the same.
 #[derive(Clone)]
 pub(super) struct Output {
     format: Format,
-    /// `None` for stdout.
-    printer: Arc<Mutex<Option<Printer>>>,
+    sink: Arc<Mutex<Sink>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
     Json,
     Text(Style),
+}
+
+enum Sink {
+    Stdout,
+    /// A thread prints above the line that is being typed. It has to wait for the one that edits
+    /// that line, which waits for the session: so the session must not wait for it.
+    Editor(mpsc::Sender<String>, JoinHandle<()>),
 }
 
 impl Output {
@@ -40,16 +44,34 @@ impl Output {
     }
 
     fn new(format: Format) -> Self {
-        Self { format, printer: Arc::default() }
+        Self { format, sink: Arc::new(Mutex::new(Sink::Stdout)) }
     }
 
     pub(super) fn is_json(&self) -> bool {
         self.format == Format::Json
     }
 
-    /// Prints with this from now on.
-    pub(super) fn set_printer(&self, printer: Printer) {
-        *self.printer.lock().unwrap_or_else(PoisonError::into_inner) = Some(printer);
+    /// Prints above a line that is edited, from now on.
+    pub(super) fn print_above_line(&self, mut printer: impl ExternalPrinter + Send + 'static) {
+        let (sender, texts) = mpsc::channel::<String>();
+        let thread = thread::spawn(move || {
+            for text in texts {
+                // The editor may just have gone.
+                if printer.print(text.clone()).is_err() {
+                    write(&text);
+                }
+            }
+        });
+        *self.sink() = Sink::Editor(sender, thread);
+    }
+
+    /// No line is edited any more: the editor is gone, or going.
+    pub(super) fn print_plainly(&self) {
+        let old = std::mem::replace(&mut *self.sink(), Sink::Stdout);
+        if let Sink::Editor(sender, thread) = old {
+            drop(sender);
+            let _ = thread.join();
+        }
     }
 
     pub(super) fn report(&self, report: &Report) {
@@ -58,17 +80,23 @@ impl Output {
             Format::Text(style) => report.to_text(style),
         };
         text.push('\n');
-        let mut printer = self.printer.lock().unwrap_or_else(PoisonError::into_inner);
-        let printed = match &mut *printer {
-            Some(printer) => printer.print(text).is_ok(),
-            None => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
-            }
-        };
-        if !printed {
-            // Nobody reads any more, as behind `… | head`.
-            process::exit(1);
+        match &*self.sink() {
+            Sink::Stdout => write(&text),
+            // The thread lives as long as its sender.
+            Sink::Editor(sender, _) => sender.send(text).expect("the thread waits for texts"),
         }
+    }
+
+    fn sink(&self) -> MutexGuard<'_, Sink> {
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn write(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    if written.is_err() {
+        // Nobody reads any more, as behind `… | head`.
+        process::exit(1);
     }
 }
