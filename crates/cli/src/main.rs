@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod bench;
+mod connect;
 
 use std::process::ExitCode;
 
@@ -18,12 +20,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Talk to a Socket.IO server in any language: see its events, emit, acknowledge
+    Connect(connect::Options),
     /// Load-test a Socket.IO server in any language
     Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Connect(options) => connect::main(&options),
         Command::Bench(options) => bench::main(&options),
     };
     match result {

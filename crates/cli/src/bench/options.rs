@@ -4,6 +4,8 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
+use crate::arguments::parse_duration;
+
 /// `sockeye bench`.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -215,39 +217,5 @@ impl Options {
             return Err("`--duration` has to be longer than nothing".into());
         }
         Ok(())
-    }
-}
-
-/// `10s`, `1.5s`, `500ms`, `2m`; a bare number is seconds.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let (number, seconds) = if let Some(number) = text.strip_suffix("ms") {
-        (number, 0.001)
-    } else if let Some(number) = text.strip_suffix('s') {
-        (number, 1.0)
-    } else if let Some(number) = text.strip_suffix('m') {
-        (number, 60.0)
-    } else {
-        (text, 1.0)
-    };
-    let number: f64 = number.trim().parse().map_err(|_| "is no duration such as 10s or 500ms")?;
-    Duration::try_from_secs_f64(number * seconds)
-        .ok()
-        .filter(|duration| *duration <= Duration::from_secs(24 * 60 * 60))
-        .ok_or_else(|| "is not between 0 and one day".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_have_units() {
-        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
-        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(parse_duration("3"), Ok(Duration::from_secs(3)));
-        for wrong in ["", "s", "-1s", "ten", "inf", "NaN", "48h"] {
-            assert!(parse_duration(wrong).is_err(), "{wrong}");
-        }
     }
 }

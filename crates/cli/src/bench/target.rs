@@ -6,11 +6,12 @@ use std::{
     num::NonZeroUsize,
 };
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::Uri;
 use mio::net::TcpStream;
 use socket2::{Domain, Socket, Type};
 
 use super::{Failure, Options, failure::excerpt};
+use crate::arguments::parse_header;
 
 /// The server, its path and namespace, and what every request to it says.
 pub(crate) struct Target {
@@ -187,15 +188,6 @@ fn header_lines(authority: &str, options: &Options) -> Result<String, String> {
     headers.retain(|(name, _)| !own.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
     headers.extend(own);
     Ok(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect())
-}
-
-fn parse_header(header: &str) -> Result<(&str, &str), String> {
-    let wrong = || format!("`--header '{header}'` is not of the form 'Name: value'");
-    let (name, value) = header.split_once(':').ok_or_else(wrong)?;
-    let (name, value) = (name.trim(), value.trim());
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-    HeaderValue::from_str(value).map_err(|_| wrong())?;
-    Ok((name, value))
 }
 
 #[cfg(test)]

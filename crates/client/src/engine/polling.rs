@@ -65,7 +65,7 @@ impl Polling {
         }
     }
 
-    /// A POST: the status of its answer.
+    /// A POST: the status of its answer, if that is a success.
     pub(super) fn post(
         &self,
         sid: Option<&str>,
@@ -76,10 +76,14 @@ impl Polling {
         async move {
             let exchange = async {
                 let answer = answer.await?;
-                let status = answer.status().as_u16();
+                let status = answer.status();
                 // To its end, so that the connection can be used again.
-                read(answer.into_body(), target.options.max_message_bytes).await?;
-                Ok(status)
+                let body = read(answer.into_body(), target.options.max_message_bytes).await?;
+                if status.is_success() {
+                    Ok(status.as_u16())
+                } else {
+                    Err(Failure::refused(status.as_u16(), &body))
+                }
             };
             timeout(target.options.request_timeout, exchange)
                 .await

@@ -87,17 +87,21 @@ async fn answers_that_are_no_socket_io_are_told_apart() {
     }
 }
 
-/// A server that opens a session, and then answers no request any more.
-async fn falling_silent() -> SocketAddr {
+/// A server that opens a session, and gives every later request this answer, or none.
+async fn opening(later: Option<&'static str>) -> SocketAddr {
     const OPEN: &str = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
+        let close = "Connection: close\r\nContent-Length";
+        let open = format!("HTTP/1.1 200 OK\r\n{close}: {}\r\n\r\n{OPEN}", OPEN.len());
         let mut held = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
-            if held.is_empty() {
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", OPEN.len());
-                stream.write_all((head + OPEN).as_bytes()).await.unwrap();
+            let answer = if held.is_empty() { Some(open.as_str()) } else { later };
+            // What is said first is the request, which comes in one piece.
+            let _ = stream.read(&mut [0; 4096]).await;
+            if let Some(answer) = answer {
+                stream.write_all(answer.as_bytes()).await.unwrap();
             }
             held.push(stream);
         }
@@ -106,8 +110,17 @@ async fn falling_silent() -> SocketAddr {
 }
 
 #[tokio::test]
+async fn missing_sticky_sessions_are_named() {
+    const UNKNOWN: &str = "HTTP/1.1 400 Bad Request\r\nContent-Length: 41\r\n\r\n\
+        {\"code\":1,\"message\":\"Session ID unknown\"}";
+    let error = error(opening(Some(UNKNOWN)).await, "/socket.io", Transport::Polling).await;
+    assert_eq!(error.kind(), ConnectErrorKind::Lost, "{error}");
+    assert!(error.to_string().contains("sticky sessions"), "{error}");
+}
+
+#[tokio::test]
 async fn a_post_that_is_not_answered_is_given_up() {
-    let address = falling_silent().await;
+    let address = opening(None).await;
     let client = client(address)
         .transports([Transport::Polling])
         .request_timeout(std::time::Duration::from_millis(50))

@@ -96,7 +96,12 @@ pub enum ConnectFailure {
     /// There is no connection to the server.
     Transport(Failure),
     /// The connection was lost before the server had let the socket in.
-    Lost(DisconnectReason),
+    Lost {
+        /// How it ended.
+        reason: DisconnectReason,
+        /// What went wrong, if it was neither end that wanted it.
+        failure: Option<Failure>,
+    },
     /// The server did not let the socket in: a middleware said no, or there is no such namespace.
     Refused {
         /// The server's message.
@@ -116,7 +121,12 @@ impl fmt::Display for ConnectFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transport(failure) => failure.fmt(f),
-            Self::Lost(reason) => write!(f, "the connection was lost: {reason}"),
+            Self::Lost { reason, failure: None } => {
+                write!(f, "the connection was lost: {reason}")
+            }
+            Self::Lost { reason, failure: Some(failure) } => {
+                write!(f, "the connection was lost ({reason}): {failure}")
+            }
             Self::Refused { message, .. } => f.write_str(message),
             Self::OldProtocol => f.write_str(
                 "the server speaks Socket.IO 2: it let the socket in without giving it an id",

@@ -227,7 +227,7 @@ impl<W> Manager<W> {
         self.close_session(now);
         self.phase = Phase::Suspended;
         if was_open {
-            self.lose_sockets(DisconnectReason::ForcedClose, true);
+            self.lose_sockets(DisconnectReason::ForcedClose, None, true);
         }
     }
 
@@ -426,7 +426,9 @@ impl<W> Manager<W> {
                         let failure = failure.unwrap_or_else(|| Failure::Io(reason.to_string()));
                         self.handle_failure(now, attempt, transport, failure);
                     }
-                    Phase::Open { .. } => self.handle_loss(now, reason),
+                    Phase::Open { live, .. } => {
+                        self.handle_loss(now, reason, live.session.failure());
+                    }
                     phase => self.phase = phase,
                 }
             }
@@ -476,10 +478,10 @@ impl<W> Manager<W> {
     }
 
     /// The open session has ended by itself.
-    fn handle_loss(&mut self, now: Instant, reason: DisconnectReason) {
+    fn handle_loss(&mut self, now: Instant, reason: DisconnectReason, failure: Option<&Failure>) {
         let will_retry = self.may_retry();
         self.outputs.push_back(Output::Closed(reason));
-        self.lose_sockets(reason, will_retry);
+        self.lose_sockets(reason, failure, will_retry);
         self.retry(now);
     }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     client::socket::Early,
-    engine::later,
+    engine::{Failure, later},
     socket::{connect_request, disconnect},
 };
 
@@ -177,7 +177,12 @@ impl<W> Manager<W> {
     }
 
     /// The session is gone, and with it every socket's connection.
-    pub(super) fn lose_sockets(&mut self, reason: DisconnectReason, will_retry: bool) {
+    pub(super) fn lose_sockets(
+        &mut self,
+        reason: DisconnectReason,
+        failure: Option<&Failure>,
+        will_retry: bool,
+    ) {
         for index in 0..self.sockets.len() {
             let socket = &mut self.sockets[index];
             socket.owes_answer = false;
@@ -188,7 +193,10 @@ impl<W> Manager<W> {
             match std::mem::replace(&mut socket.standing, next) {
                 Standing::Connected { .. } => self.part(index, reason, will_retry),
                 Standing::Waiting => (),
-                _ => self.fail_connect(index, ConnectFailure::Lost(reason), will_retry),
+                _ => {
+                    let failure = ConnectFailure::Lost { reason, failure: failure.cloned() };
+                    self.fail_connect(index, failure, will_retry);
+                }
             }
         }
     }

@@ -140,7 +140,7 @@ impl<W> Manager<W> {
         match std::mem::replace(&mut socket.standing, Standing::Inactive) {
             Standing::Connected { .. } => self.part(index, reason, false),
             Standing::Joining { .. } => {
-                self.fail_connect(index, ConnectFailure::Lost(reason), false);
+                self.fail_connect(index, ConnectFailure::Lost { reason, failure: None }, false);
             }
             other => self.sockets[index].standing = other,
         }
