@@ -50,3 +50,14 @@ fn without_a_pid_nothing_is_offered() {
     rig.run(secs(1));
     assert_eq!(rig.accept(), ["attempt 1 succeeded", "40"]);
 }
+
+#[test]
+fn what_the_application_did_not_take_is_not_called_recovered() {
+    let mut rig = connected_with_pid();
+    rig.say(r#"42["not taken","o1"]"#);
+    rig.manager.cut_backlog(rig.now, rig.main);
+    assert!(rig.news().contains(&"disconnected: event backlog".to_owned()));
+    rig.run(secs(1));
+    assert_eq!(rig.accept(), ["attempt 1 succeeded", "40"]);
+    assert_eq!(rig.say(r#"40{"sid":"s","pid":"p"}"#), ["connected"]);
+}
