@@ -1,5 +1,7 @@
 //! Taking up where the connection was lost.
 
+use sockeye_protocol::client::Config;
+
 use crate::rig::{Rig, config, secs};
 
 fn connected_with_pid() -> Rig {
@@ -60,4 +62,19 @@ fn what_the_application_did_not_take_is_not_called_recovered() {
     rig.run(secs(1));
     assert_eq!(rig.accept(), ["attempt 1 succeeded", "40"]);
     assert_eq!(rig.say(r#"40{"sid":"s","pid":"p"}"#), ["connected"]);
+}
+
+#[test]
+fn too_much_that_was_missed_is_not_asked_for_again() {
+    let mut rig = Rig::new(Config { max_early_bytes: 10, ..config() });
+    rig.manager.open(rig.now, rig.main);
+    rig.news();
+    rig.accept();
+    rig.say(r#"40{"sid":"s","pid":"p"}"#);
+    rig.fail();
+    rig.run(secs(1));
+    assert_eq!(rig.accept()[1], r#"40{"pid":"p"}"#);
+    rig.say(r#"42["missed","o1"]"#);
+    rig.run(secs(3));
+    assert_eq!(rig.accept()[1], "40");
 }
