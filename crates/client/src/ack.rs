@@ -25,6 +25,7 @@ pub(crate) type Waiter = oneshot::Sender<Result<Payload, AckFailure>>;
 ///
 /// The event has been emitted when this is returned; the future only waits. It ends with the
 /// answer, at its deadline, or as soon as the connection is lost. Dropping it forgets the answer.
+/// Before the client was opened first, its deadline counts if it is awaited in a tokio runtime.
 #[must_use = "the event is emitted, but its answer is lost unless this is awaited; use `emit` otherwise"]
 pub struct AckFuture<R> {
     state: State,
@@ -32,8 +33,9 @@ pub struct AckFuture<R> {
 }
 
 enum State {
-    Failed(Option<AckError>),
+    Failed(AckError),
     Waiting { socket: Socket, id: u64, answer: oneshot::Receiver<Result<Payload, AckFailure>> },
+    Done,
 }
 
 impl<R> AckFuture<R> {
@@ -46,7 +48,7 @@ impl<R> AckFuture<R> {
     }
 
     pub(crate) fn failed(error: AckError) -> Self {
-        Self { state: State::Failed(Some(error)), reply: PhantomData }
+        Self { state: State::Failed(error), reply: PhantomData }
     }
 }
 
@@ -56,6 +58,7 @@ impl<R> fmt::Debug for AckFuture<R> {
         match &self.state {
             State::Failed(error) => debug.field("error", error),
             State::Waiting { socket, id, .. } => debug.field("socket", socket).field("id", id),
+            State::Done => debug.field("is_done", &true),
         };
         debug.finish_non_exhaustive()
     }
@@ -65,18 +68,22 @@ impl<R: FromReply> Future for AckFuture<R> {
     type Output = Result<R, AckError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = match &mut self.get_mut().state {
-            State::Failed(error) => {
-                let error = error.take().expect("a future is not polled after its end");
-                return Poll::Ready(Err(error));
+        let state = &mut self.get_mut().state;
+        let outcome = match state {
+            State::Failed(_) => None,
+            State::Waiting { socket, answer, .. } => {
+                // Without the task no deadline would ever come.
+                socket.start_if_possible();
+                Some(std::task::ready!(Pin::new(answer).poll(cx)))
             }
-            State::Waiting { answer, .. } => answer,
+            State::Done => panic!("a future is not polled after its end"),
         };
-        Pin::new(answer).poll(cx).map(|answer| match answer {
-            Ok(Ok(payload)) => Ok(decode_reply(&payload)?),
-            Ok(Err(failure)) => Err(failure.into()),
+        Poll::Ready(match (std::mem::replace(state, State::Done), outcome) {
+            (_, Some(Ok(Ok(payload)))) => decode_reply(&payload).map_err(Into::into),
+            (_, Some(Ok(Err(failure)))) => Err(failure.into()),
+            (State::Failed(error), None) => Err(error),
             // Nobody is left who could answer.
-            Err(_) => Err(AckError::Disconnected),
+            _ => Err(AckError::Disconnected),
         })
     }
 }

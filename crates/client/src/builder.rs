@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, uri::PathAndQuery};
 use serde::Serialize;
 use sockeye_protocol::{
     client::{Config, Manager},
@@ -32,6 +32,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "nothing is made before it is built"]
 pub struct ClientBuilder {
     url: String,
     path: String,
@@ -56,6 +57,9 @@ pub enum BuildError {
     /// A header has a name or a value that HTTP does not allow.
     #[error("`{0}` is no header")]
     Header(String),
+    /// The path is none, or has a query: that is given with [`query`](ClientBuilder::query).
+    #[error("`{0}` is no path")]
+    Path(String),
     /// No transport is left to try.
     #[error("there must be a transport")]
     NoTransport,
@@ -362,7 +366,7 @@ impl ClientBuilder {
     /// that handlers which are registered in between see everything.
     ///
     /// # Errors
-    /// If the URL, a header or the auth is none, or there is no transport.
+    /// If the URL, the path, a header or the auth is none, or there is no transport.
     pub fn build(self) -> Result<Client, BuildError> {
         if let Some(problem) = self.problem {
             return Err(problem);
@@ -373,6 +377,9 @@ impl ClientBuilder {
         }
         let mut target = self.target;
         target.path = full_path(&self.path, self.trailing_slash);
+        if target.path.contains(['?', '#']) || target.path.parse::<PathAndQuery>().is_err() {
+            return Err(BuildError::Path(self.path));
+        }
         let mut query = std::mem::take(&mut parts.query);
         query.append(&mut target.query);
         target.query = query;
@@ -462,5 +469,11 @@ mod tests {
         assert!(error(Client::builder("http://x").header("a b", "c")).contains("no header"));
         assert!(error(Client::builder("http://x").auth("text")).contains("JSON object"));
         assert!(error(Client::builder("http://x").transports([])).contains("transport"));
+        for path in ["/a b", "/a?b=c", "/a#b"] {
+            assert_eq!(
+                error(Client::builder("http://x").path(path)),
+                format!("`{path}` is no path")
+            );
+        }
     }
 }

@@ -4,10 +4,13 @@
 //! handlers for as long as something waits; an idle socket has none. The ends of connections wait
 //! for nobody.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use sockeye_event::{Ack, Event};
-use sockeye_protocol::socket::{self, Payload};
+use sockeye_protocol::socket::Payload;
 
 use crate::{
     EventError, EventErrorKind, Socket,
@@ -16,16 +19,18 @@ use crate::{
     handling::{Running, start},
     listener::Topic,
     shared::{Incoming, Own},
-    stream::size,
 };
 
 impl Socket {
-    /// Has something handled after what came before it; false if too much waits already.
-    pub(crate) fn handle_later(&self, incoming: Incoming, bytes: usize) -> bool {
+    /// Has something handled after what came before it; false if too much waits already. A
+    /// connection is told of in any case.
+    pub(crate) fn handle_later(&self, incoming: Incoming) -> bool {
+        let bytes = incoming.bytes();
         let is_handling = {
             let mut inner = self.state().inner();
             let limit = self.shared().options.max_backlog_bytes;
-            if inner.backlog_bytes > 0 && inner.backlog_bytes + bytes > limit {
+            let is_full = inner.backlog_bytes > 0 && inner.backlog_bytes + bytes > limit;
+            if is_full && bytes > 0 {
                 return false;
             }
             inner.backlog_bytes += bytes;
@@ -71,11 +76,7 @@ impl Socket {
                 inner.is_handling = false;
                 inner.inbox = VecDeque::new();
             }
-            Some(Incoming::Connect) => (),
-            Some(
-                Incoming::Event { event: socket::Event { payload, .. }, .. }
-                | Incoming::Outgoing { payload, .. },
-            ) => inner.backlog_bytes -= size(payload),
+            Some(incoming) => inner.backlog_bytes -= incoming.bytes(),
         }
         next
     }
@@ -169,7 +170,9 @@ impl Socket {
             EventError { namespace: self.namespace().to_owned(), event: event.to_owned(), kind };
         tracing::warn!(%error, "an event came to no good end");
         if let Some(hook) = &self.shared().options.on_error {
-            hook(&error);
+            if catch_unwind(AssertUnwindSafe(|| hook(&error))).is_err() {
+                tracing::error!("the hook for errors panicked");
+            }
         }
     }
 }

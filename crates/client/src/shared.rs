@@ -15,6 +15,7 @@ use sockeye_protocol::{
 use tokio::{
     runtime::Handle,
     sync::{Notify, oneshot},
+    task::AbortHandle,
 };
 
 use crate::{
@@ -77,6 +78,10 @@ pub(crate) struct Inner {
     /// Those who wait for the socket to be connected.
     pub(crate) connecting: Vec<oneshot::Sender<Result<(), ConnectError>>>,
     pub(crate) auth: Option<Arc<AuthFn>>,
+    /// The task that makes the auth.
+    authenticating: Option<AbortHandle>,
+    /// The connection whose events are not taken any more, since one found no room.
+    pub(crate) overflowed: Option<u32>,
     /// Nothing comes any more, and nothing is registered.
     pub(crate) is_closed: bool,
 }
@@ -93,6 +98,17 @@ pub(crate) enum Incoming {
 }
 
 impl Incoming {
+    /// What it takes to keep it. Without what surrounds them, many tiny events would take a multiple
+    /// of the bound.
+    pub(crate) fn bytes(&self) -> usize {
+        let (name, payload) = match self {
+            Self::Connect => return 0,
+            Self::Event { event, .. } => (&*event.name, &event.payload),
+            Self::Outgoing { name, payload } => (&**name, payload),
+        };
+        size_of_val(self) + name.len() + crate::stream::size(payload)
+    }
+
     /// What waits must not keep the buffer alive that it was received in.
     pub(crate) fn into_waiting(self) -> Self {
         match self {
@@ -151,14 +167,18 @@ impl Shared {
             return known.clone();
         }
         // The one place where two locks nest: the manager's numbers are the positions here.
-        let id = self.manager().socket(namespace);
+        let (id, is_closed) = {
+            let mut manager = self.manager();
+            (manager.socket(namespace), manager.is_closed())
+        };
         debug_assert_eq!(id.0 as usize, sockets.len());
         let socket = Arc::new(SocketState {
             id,
             namespace: namespace.into(),
             next_ack: AtomicU64::new(0),
             own_turn: tokio::sync::Mutex::const_new(()),
-            inner: Mutex::default(),
+            // The task that would close it may have ended.
+            inner: Mutex::new(Inner { is_closed, ..Inner::default() }),
         });
         sockets.push(socket.clone());
         socket
@@ -178,6 +198,11 @@ impl Shared {
         let Some(parser) = &self.options.parser else { return Ok(packet) };
         let packet = packet.decode().map_err(|error| UnfitPacket(error.to_string()))?;
         parser.encode(&packet)
+    }
+
+    /// Whether the task has started, or was given up.
+    pub(crate) fn has_started(&self) -> bool {
+        lock(&self.io).is_none()
     }
 
     /// What the task is to work with; none if it has started before.
@@ -203,13 +228,27 @@ impl SocketState {
         drop(released);
     }
 
+    /// The auth is being made in this task. One that was late is of no use any more, and must not be
+    /// joined by ever more.
+    pub(crate) fn replace_authenticating(&self, task: AbortHandle) {
+        let mut inner = self.inner();
+        let late = if inner.is_closed { Some(task) } else { inner.authenticating.replace(task) };
+        drop(inner);
+        late.into_iter().for_each(|task| task.abort());
+    }
+
     /// The end: streams end, and whoever waits for a connection is told.
     pub(crate) fn close(&self) {
-        let (streams, connecting) = {
+        let (streams, connecting, authenticating) = {
             let mut inner = self.inner();
             inner.is_closed = true;
-            (std::mem::take(&mut inner.streams), std::mem::take(&mut inner.connecting))
+            (
+                std::mem::take(&mut inner.streams),
+                std::mem::take(&mut inner.connecting),
+                inner.authenticating.take(),
+            )
         };
+        authenticating.into_iter().for_each(|task| task.abort());
         streams.iter().filter_map(Weak::upgrade).for_each(|queue| queue.close());
         connecting.into_iter().for_each(|waiting| drop(waiting.send(Err(ConnectError::left()))));
         self.release();

@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 use sockeye_event::{EncodedArgs, FromReply, Handler};
 use sockeye_protocol::{
-    client::{AckRequest, Auth, Emit, Policy},
+    client::{self as core, AckRequest, Auth, Emit, Policy},
     socket::{EncodedPacket, PacketBuilder, Payload, is_reserved},
 };
 use tokio::{runtime::Handle, sync::oneshot};
@@ -105,6 +105,8 @@ impl Socket {
             if inner.is_closed {
                 return Err(ConnectError::left());
             }
+            // Those who have given up waiting.
+            inner.connecting.retain(|waiting| !waiting.is_closed());
             inner.connecting.push(sender);
         }
         self.open();
@@ -121,12 +123,24 @@ impl Socket {
     /// Outside of a tokio runtime, which the client's task needs, the first time.
     pub fn open(&self) {
         self.shared.command(|manager, now| manager.open(now, self.state.id));
+        if !self.shared.has_started() {
+            let runtime = self.shared.runtime().cloned().unwrap_or_else(Handle::current);
+            self.start(runtime);
+        }
+    }
+
+    /// Starts the client's task, if it knows where and has not started yet.
+    pub(crate) fn start_if_possible(&self) {
+        if !self.shared.has_started() {
+            let runtime = self.shared.runtime().cloned().or_else(|| Handle::try_current().ok());
+            runtime.into_iter().for_each(|runtime| self.start(runtime));
+        }
+    }
+
+    fn start(&self, runtime: Handle) {
         if let Some(io) = self.shared.take_io() {
-            if self.shared.runtime().is_none() {
-                self.shared.set_runtime(Handle::current());
-            }
-            let task = driver::run(self.shared.clone(), io);
-            self.shared.runtime().expect("it was set").spawn(task);
+            self.shared.set_runtime(runtime.clone());
+            runtime.spawn(driver::run(self.shared.clone(), io));
         }
     }
 
@@ -175,10 +189,15 @@ impl Socket {
         let make = self.state.inner().auth.clone();
         let auth = match make {
             // In a task of its own: a panic is an error like others.
-            Some(make) => match tokio::spawn(async move { make().await }).await {
-                Ok(auth) => auth.map(Some),
-                Err(_) => Err("the function that makes it panicked".to_owned()),
-            },
+            Some(make) => {
+                let making = tokio::spawn(async move { make().await });
+                self.state.replace_authenticating(making.abort_handle());
+                match making.await {
+                    Ok(auth) => auth.map(Some),
+                    Err(error) if error.is_cancelled() => return,
+                    Err(_) => Err("the function that makes it panicked".to_owned()),
+                }
+            }
             None => Ok(None),
         };
         let id = self.state.id;
@@ -373,14 +392,26 @@ impl Socket {
         json.push(b']');
         let json = String::from_utf8(json).expect("what serde_json writes is UTF-8");
         let payload = Payload::new(json, args.attachments.clone());
-        let bytes = crate::stream::size(&payload);
         // One that finds no room is not worth breaking the connection for.
-        self.handle_later(Incoming::Outgoing { name: event.into(), payload }, bytes);
+        self.handle_later(Incoming::Outgoing { name: event.into(), payload });
     }
 
     pub(crate) fn send_ack(&self, connection: u32, packet: &EncodedPacket) {
         let id = self.state.id;
-        self.shared.command(|manager, now| manager.send_ack(now, id, connection, packet));
+        let is_taken = self.shared.command(|manager, now| {
+            let is_taken = manager.send_ack(now, id, connection, packet);
+            if !is_taken {
+                manager.cut(now, core::DisconnectReason::TransportError);
+            }
+            is_taken
+        });
+        if !is_taken {
+            let namespace = self.namespace();
+            tracing::warn!(
+                namespace,
+                "the server asks for acknowledgements and does not read them"
+            );
+        }
     }
 
     pub(crate) fn forget_ack(&self, id: u64) {
@@ -393,8 +424,20 @@ impl Socket {
 pub(crate) fn auth_text<T: Serialize + ?Sized>(auth: &T) -> Result<String, String> {
     match serde_json::to_value(auth) {
         Ok(value) if value.is_object() => Ok(value.to_string()),
-        Ok(value) => Err(format!("it is {value}")),
+        // Not what it is: that may be a secret, and this goes to the log.
+        Ok(value) => Err(format!("it is {}", kind_of(&value))),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+fn kind_of(value: &serde_json::Value) -> &'static str {
+    match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "a boolean",
+        serde_json::Value::Number(_) => "a number",
+        serde_json::Value::String(_) => "a string",
+        serde_json::Value::Array(_) => "an array",
+        serde_json::Value::Object(_) => "an object",
     }
 }
 

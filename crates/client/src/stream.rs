@@ -20,6 +20,7 @@ use sockeye_protocol::socket::Payload;
 /// as many arguments, anything else from the first; see
 /// [`FromReply`](crate::FromReply). What is not taken waits, up to
 /// `max_backlog_bytes`; beyond that, events are dropped, and the stream says how many.
+#[must_use = "events that nobody takes are dropped"]
 pub struct EventStream<T> {
     queue: Arc<Queue>,
     item: PhantomData<fn() -> T>,
@@ -95,9 +96,11 @@ impl Queue {
     }
 }
 
-/// The bytes of a payload.
+/// What it takes to keep a payload.
 pub(crate) fn size(payload: &Payload) -> usize {
-    payload.json().len() + payload.attachments.iter().map(bytes::Bytes::len).sum::<usize>()
+    let attachments = payload.attachments.iter();
+    let attachments: usize = attachments.map(|bytes| size_of_val(bytes) + bytes.len()).sum();
+    size_of_val(payload) + payload.json().len() + attachments
 }
 
 impl<T> EventStream<T> {
@@ -184,7 +187,8 @@ mod tests {
 
     #[tokio::test]
     async fn too_slow_a_reader_is_told_what_it_missed() {
-        let (mut stream, queue) = EventStream::<u32>::new("n", 20);
+        let room = 2 * size(&Payload::new(r#"["n",0]"#, vec![]));
+        let (mut stream, queue) = EventStream::<u32>::new("n", room);
         let queue = queue.upgrade().unwrap();
         for number in 0..6 {
             queue.push("n", &Payload::new(format!(r#"["n",{number}]"#), vec![]));

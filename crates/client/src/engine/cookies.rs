@@ -7,6 +7,9 @@ use http::{HeaderMap, header::SET_COOKIE};
 /// How many cookies are kept.
 const MAX_COOKIES: usize = 100;
 
+/// Bytes of the longest cookie that is kept, its name included; browsers keep no longer ones.
+const MAX_COOKIE_BYTES: usize = 4096;
+
 /// Names and values. All requests go to one path of one server, so attributes that say where a
 /// cookie belongs do not matter.
 #[derive(Debug, Default)]
@@ -48,7 +51,7 @@ impl Cookie {
         let mut parts = text.split(';');
         let (name, value) = parts.next()?.split_once('=')?;
         let (name, value) = (name.trim(), value.trim());
-        if name.is_empty() {
+        if name.is_empty() || name.len() + value.len() > MAX_COOKIE_BYTES {
             return None;
         }
         let (mut max_age, mut expires) = (None, None);
@@ -115,5 +118,7 @@ mod tests {
         let many: Vec<_> = (0..1000).map(|number| format!("{number}=x")).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();
         assert_eq!(jar(&many).0.len(), MAX_COOKIES);
+        let long = format!("long={}", "x".repeat(5000));
+        assert_eq!(jar(&[&long, "short=x"]).header().as_deref(), Some("short=x"));
     }
 }

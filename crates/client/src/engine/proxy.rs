@@ -33,7 +33,7 @@ const MAX_HEAD_BYTES: usize = 16 << 10;
 impl Proxy {
     /// Reads `http://user:password@proxy.example:3128`.
     pub(crate) fn parse(url: &str) -> Result<Self, UrlError> {
-        let uri: Uri = url.parse().map_err(|_| UrlError::Invalid(url.to_owned()))?;
+        let uri: Uri = url.parse().map_err(UrlError::invalid)?;
         if uri.scheme_str() != Some("http") {
             return Err(UrlError::ProxyScheme);
         }
@@ -96,5 +96,7 @@ mod tests {
         assert_eq!((proxy.host.as_str(), proxy.port), ("::1", 80));
         assert!(proxy.credentials.is_none());
         assert_eq!(Proxy::parse("socks5://x").unwrap_err(), UrlError::ProxyScheme);
+        let error = Proxy::parse("http://user:p ss@x").unwrap_err().to_string();
+        assert!(!error.contains("p ss"), "{error}");
     }
 }

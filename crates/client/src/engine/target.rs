@@ -56,8 +56,8 @@ pub(crate) struct Parts {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// It is no URL.
-    #[error("`{0}` is no URL")]
+    /// It is no URL: why. The URL itself is not repeated, since it may hold a password or a token.
+    #[error("this is no URL: {0}")]
     Invalid(String),
     /// It has no scheme, or another one.
     #[error("the URL must begin with http://, https://, ws:// or wss://")]
@@ -73,9 +73,15 @@ pub enum UrlError {
     Tls,
 }
 
+impl UrlError {
+    pub(super) fn invalid(error: http::uri::InvalidUri) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
 /// Takes a URL apart: `https://example.com/admin?token=t` is the namespace `/admin` on that server.
 pub(crate) fn parse_url(url: &str) -> Result<Parts, UrlError> {
-    let uri: Uri = url.parse().map_err(|_| UrlError::Invalid(url.to_owned()))?;
+    let uri: Uri = url.parse().map_err(UrlError::invalid)?;
     let secure = match uri.scheme_str() {
         Some("http" | "ws") => false,
         Some("https" | "wss") => true,

@@ -24,8 +24,9 @@ pub struct Tls {
     identity: Option<Arc<Identity>>,
     accepts_anyone: bool,
     given: Option<Arc<ClientConfig>>,
-    /// Made for the first connection; reading the system's certificates takes a moment.
-    made: Arc<OnceLock<Result<Arc<ClientConfig>, String>>>,
+    /// Made for the first connection; reading the system's certificates takes a moment. Copies share
+    /// it until one is changed, which must not change what the others check.
+    made: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 /// A client's own certificate.
@@ -63,6 +64,7 @@ impl Tls {
     /// If it holds no certificate.
     pub fn root_certificates_pem(mut self, pem: &[u8]) -> Result<Self, TlsError> {
         self.roots.extend(certificates(pem)?);
+        self.made = Arc::default();
         Ok(self)
     }
 
@@ -76,6 +78,7 @@ impl Tls {
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|error| TlsError(format!("no private key: {error}")))?;
         self.identity = Some(Arc::new(Identity { chain, key }));
+        self.made = Arc::default();
         Ok(self)
     }
 
@@ -83,6 +86,7 @@ impl Tls {
     /// everything**. For tests only. Every connection is logged as a warning.
     pub fn dangerous_accept_any_certificate(mut self) -> Self {
         self.accepts_anyone = true;
+        self.made = Arc::default();
         self
     }
 
@@ -94,11 +98,23 @@ impl Tls {
         if self.accepts_anyone {
             tracing::warn!(host, "connecting without checking the server's certificate");
         }
-        let config = self.made.get_or_init(|| self.config()).clone().map_err(Failure::Tls)?;
+        let config = self.made().await.map_err(Failure::Tls)?;
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Failure::Tls(format!("`{host}` can be no server's name")))?;
         let connecting = TlsConnector::from(config).connect(name, tcp);
         connecting.await.map_err(|error| Failure::Tls(error.to_string()))
+    }
+
+    /// The configuration, made where it may block: the system's certificates are files.
+    async fn made(&self) -> Result<Arc<ClientConfig>, String> {
+        if let Some(made) = self.made.get() {
+            return Ok(made.clone());
+        }
+        let tls = self.clone();
+        let making = tokio::task::spawn_blocking(move || tls.config());
+        // A failure is not kept: what is missing may be there the next time.
+        let made = making.await.map_err(|error| error.to_string())??;
+        Ok(self.made.get_or_init(|| made).clone())
     }
 
     fn config(&self) -> Result<Arc<ClientConfig>, String> {

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{
     HeaderValue, Request, StatusCode, Version,
     header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    uri::InvalidUri,
 };
 use http_body_util::Empty;
 use hyper::client::conn::http1;
@@ -22,8 +23,8 @@ use sockeye_websocket::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
-    sync::{Notify, mpsc::UnboundedReceiver},
-    time::timeout,
+    sync::{Notify, mpsc::UnboundedReceiver, oneshot},
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -42,13 +43,21 @@ const LINGER: Duration = Duration::from_secs(5);
 /// Fragments are refused beyond so many per message.
 const MAX_FRAGMENTS: usize = 100_000;
 
-/// Runs until the WebSocket is over, and reports what happens. When the sender of `packets` is
-/// dropped, it is closed after what was sent before.
+/// What the owner of a WebSocket says.
+pub(super) struct Commands {
+    /// What is to be written; at its end the WebSocket is closed.
+    pub(super) packets: UnboundedReceiver<Outgoing>,
+    /// Ready at that end, even while something is being written.
+    pub(super) dropped: oneshot::Receiver<()>,
+}
+
+/// Runs until the WebSocket is over, and reports what happens. When its owner is gone, it is closed
+/// after what was sent before, and cut if that takes too long.
 pub(super) async fn run(
     target: &Target,
     sid: Option<&str>,
     id: WebSocketId,
-    mut packets: UnboundedReceiver<Outgoing>,
+    Commands { mut packets, dropped }: Commands,
     reporter: &Reporter,
 ) {
     let opened = tokio::select! {
@@ -77,6 +86,11 @@ pub(super) async fn run(
     let mut writer = Writer { io: writer, mask: Masks::default(), shared: &shared };
     let reading = reader.run();
     tokio::pin!(reading);
+    let overdue = async {
+        // An error: nothing is ever sent.
+        let _ = dropped.await;
+        sleep(LINGER).await;
+    };
     let ended = tokio::select! {
         ended = &mut reading => match ended {
             Ok(code) => {
@@ -94,6 +108,7 @@ pub(super) async fn run(
             }
             Err(error) => Err(Failure::Io(error.to_string())),
         },
+        () = overdue => Err(Failure::TimedOut),
     };
     let input = match ended {
         Ok(()) => ClientInput::WebSocketClosed(id),
@@ -141,7 +156,8 @@ fn request(
     let mut request = Request::new(Empty::new());
     *request.version_mut() = Version::HTTP_11;
     let path = target.path_and_query(Transport::WebSocket, sid);
-    *request.uri_mut() = path.parse().map_err(|_| Failure::Io(format!("{path} is no path")))?;
+    let path = path.parse().map_err(|error: InvalidUri| Failure::Io(error.to_string()))?;
+    *request.uri_mut() = path;
     let headers = request.headers_mut();
     *headers = target.headers();
     if !headers.contains_key(HOST) {

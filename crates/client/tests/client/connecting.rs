@@ -7,7 +7,7 @@ use std::sync::{
 
 use serde_json::{Value, json};
 use sockeye::Server;
-use sockeye_client::{ConnectError, ConnectErrorKind, Error, Socket};
+use sockeye_client::{Client, ConnectError, ConnectErrorKind, Error, Socket};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -187,4 +187,37 @@ async fn without_reconnection_the_first_failure_is_final() {
     let Error::Connect(error) = error else { panic!("{error}") };
     assert_eq!(error.kind(), ConnectErrorKind::Unreachable);
     assert!(error.to_string().contains("refused"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn making_the_auth_anew_ends_what_made_it_before() {
+    let (_io, address) = serve(Server::builder()).await;
+    let (tell, mut told) = channel();
+    let made = Arc::new(());
+    let making = made.clone();
+    let client = client(address)
+        .auth_with(move || {
+            tell.send(()).unwrap();
+            let held = making.clone();
+            async move {
+                std::future::pending::<()>().await;
+                drop(held);
+                Ok::<_, String>(serde_json::json!({}))
+            }
+        })
+        .build()
+        .unwrap();
+    client.open();
+    for _ in 0..5 {
+        told.0.recv().await.unwrap();
+    }
+    // The function's own, the test's, and those of attempts: one that runs, one that is ended.
+    assert!(Arc::strong_count(&made) <= 4, "{}", Arc::strong_count(&made));
+    client.close().await;
+}
+
+#[tokio::test]
+async fn an_auth_of_the_wrong_kind_is_not_repeated() {
+    let error = Client::builder("http://x").auth("a secret").build().unwrap_err();
+    assert_eq!(error.to_string(), "the auth must be a JSON object: it is a string");
 }

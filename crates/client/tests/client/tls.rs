@@ -76,3 +76,19 @@ fn what_is_no_certificate_says_so() {
     assert!(Tls::new().root_certificates_pem(b"nothing").is_err());
     assert!(Tls::new().client_certificate_pem(b"nothing", b"nothing").is_err());
 }
+
+#[tokio::test]
+async fn what_is_changed_in_a_copy_is_changed_in_that_copy_only() {
+    let (_io, inner) = serve(Server::builder()).await;
+    let (address, _) = secured(inner).await;
+    let url = format!("https://localhost:{}", address.port());
+    let strict = Tls::new();
+    let careless = strict.clone().dangerous_accept_any_certificate();
+    let builder = |tls| Client::builder(&url).tls(tls).reconnection(false);
+    let client = within("connect", builder(careless).connect()).await.unwrap();
+    client.close().await;
+    let Err(Error::Connect(error)) = within("connect", builder(strict).connect()).await else {
+        panic!("nobody vouches for this certificate")
+    };
+    assert_eq!(error.kind(), ConnectErrorKind::Tls, "{error}");
+}

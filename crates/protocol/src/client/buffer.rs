@@ -1,6 +1,9 @@
 //! Events that wait for a connection.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Instant,
+};
 
 use crate::socket::EncodedPacket;
 
@@ -48,10 +51,10 @@ impl Buffer {
         self.events.iter().any(|event| event.ack == Some(ack))
     }
 
-    /// Takes out what this acknowledgement is for: nobody waits for it any more.
-    pub(super) fn remove(&mut self, ack: u64) {
-        if self.holds(ack) {
-            self.retain(|event| event.ack != Some(ack));
+    /// Takes out what these acknowledgements are for: nobody waits for them any more.
+    pub(super) fn remove(&mut self, acks: &BTreeSet<u64>) {
+        if !acks.is_empty() {
+            self.retain(|event| event.ack.is_none_or(|ack| !acks.contains(&ack)));
         }
     }
 

@@ -199,9 +199,14 @@ impl<W> Manager<W> {
         socket.acks.len() + socket.retries.len()
     }
 
+    /// Whether it was closed: nothing will be connected any more.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed)
+    }
+
     /// Whether it was closed and nothing is left to be done.
     pub fn is_finished(&self) -> bool {
-        matches!(self.phase, Phase::Closed) && self.leaving.is_none() && self.outputs.is_empty()
+        self.is_closed() && self.leaving.is_none() && self.outputs.is_empty()
     }
 
     // --- Commands of the application ---
@@ -220,7 +225,7 @@ impl<W> Manager<W> {
     /// active, and what they emit waits. To the server the connection is lost, so it keeps what it
     /// needs to restore them.
     pub fn suspend(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::Closed) {
+        if self.is_closed() {
             return;
         }
         let was_open = matches!(self.phase, Phase::Open { .. });
@@ -238,6 +243,14 @@ impl<W> Manager<W> {
             session.handle(now, ClientInput::Abort(CloseReason::ForcedClose));
             self.pump(now);
         }
+    }
+
+    /// Breaks the open connection because an event of this socket was not taken: the application is
+    /// behind. What it lost so cannot be recovered, so the socket does not ask for it, and does not
+    /// say that nothing is missing.
+    pub fn cut_backlog(&mut self, now: Instant, socket: SocketId) {
+        self.sockets[socket.0 as usize].recovery = None;
+        self.cut(now, DisconnectReason::EventBacklog);
     }
 
     /// Closes everything for good: what was sent still leaves, what waits is dropped, every

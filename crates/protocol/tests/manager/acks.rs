@@ -1,6 +1,9 @@
 //! Acknowledgements in both directions.
 
-use sockeye_protocol::{client::Output, socket::PacketBuilder};
+use sockeye_protocol::{
+    client::{Config, Output, Policy},
+    socket::PacketBuilder,
+};
 
 use crate::rig::{Rig, config, millis, secs};
 
@@ -76,12 +79,41 @@ fn an_answer_of_ours_belongs_to_the_connection_in_which_it_was_asked_for() {
     };
     assert_eq!(event.id, Some(12));
     let answer = PacketBuilder::ack("/", 12).finish(vec![]);
-    rig.manager.send_ack(rig.now, rig.main, connection, &answer);
+    assert!(rig.manager.send_ack(rig.now, rig.main, connection, &answer));
     assert_eq!(rig.news(), ["4312[]"]);
     rig.fail();
     rig.run(secs(1));
     rig.accept();
     rig.say(r#"40{"sid":"t"}"#);
-    rig.manager.send_ack(rig.now, rig.main, connection, &answer);
+    assert!(rig.manager.send_ack(rig.now, rig.main, connection, &answer));
     assert_eq!(rig.news(), [""; 0]);
+}
+
+#[test]
+fn answers_that_a_server_does_not_read_have_a_bound() {
+    let mut rig = Rig::connected(Config { max_waiting_bytes: 100_000, ..config() });
+    let answer = || PacketBuilder::ack("/", 1).finish(vec![bytes::Bytes::from(vec![0; 10_000])]);
+    let answers = (0..100).take_while(|_| {
+        // Nothing says that anything is written.
+        while rig.manager.poll_output(rig.now).is_some() {}
+        rig.manager.send_ack(rig.now, rig.main, 1, &answer())
+    });
+    let taken = answers.count();
+    assert!((10..=20).contains(&taken), "{taken} answers wait");
+}
+
+#[test]
+fn many_deadlines_that_come_at_once_take_all_their_events_back() {
+    let mut rig = Rig::new(config());
+    rig.manager.open(rig.now, rig.main);
+    rig.news();
+    for id in 0..50_000 {
+        rig.ask("a", id, Some(millis(100)));
+    }
+    rig.emit("stays", Policy::Buffer).unwrap();
+    let waiting = rig.manager.waiting_bytes(rig.main);
+    assert_eq!(rig.run(millis(100)).len(), 50_000);
+    assert!(rig.manager.waiting_bytes(rig.main) < waiting / 1000);
+    rig.accept();
+    assert_eq!(rig.say(r#"40{"sid":"s"}"#), ["connected", r#"42["stays"]"#]);
 }

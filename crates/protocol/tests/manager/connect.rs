@@ -119,7 +119,7 @@ fn events_that_come_before_the_yes_are_told_before_it() {
 
 #[test]
 fn too_much_before_the_yes_ends_the_session() {
-    let mut rig = Rig::new(Config { max_early_bytes: 20, ..config() });
+    let mut rig = Rig::new(Config { max_early_bytes: 250, ..config() });
     rig.manager.open(rig.now, rig.main);
     rig.news();
     rig.accept();

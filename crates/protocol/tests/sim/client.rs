@@ -385,6 +385,21 @@ fn a_websocket_is_given_more_when_it_has_written_what_it_had() {
 }
 
 #[test]
+fn a_server_that_asks_and_does_not_read_is_owed_one_answer() {
+    let mut rig = Rig::websocket();
+    rig.say("2");
+    assert_eq!(rig.outputs(), [write("3")]);
+    for _ in 0..3 {
+        rig.say("2");
+        assert_eq!(rig.outputs(), []);
+    }
+    rig.handle(ClientInput::WebSocketWritten(WS));
+    assert_eq!(rig.outputs(), [write("3")], "one answers several");
+    rig.handle(ClientInput::WebSocketWritten(WS));
+    assert_eq!(rig.outputs(), []);
+}
+
+#[test]
 fn a_request_that_fails_ends_the_session() {
     let mut rig = Rig::polling();
     rig.send("4a");

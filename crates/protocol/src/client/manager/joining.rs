@@ -1,6 +1,6 @@
 //! How sockets come into their namespaces, and leave them.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use serde_json::{Map, Value};
 
@@ -239,10 +239,12 @@ impl<W> Manager<W> {
             let output = |waiter| Output::Ack(waiter, Err(AckFailure::Expired));
             self.outputs.extend(expired.map(output));
         }
+        let mut overdue = BTreeSet::new();
         while let Some((id, waiter)) = socket.acks.pop_expired(now) {
-            socket.buffer.remove(id);
+            overdue.insert(id);
             self.outputs.push_back(Output::Ack(waiter, Err(AckFailure::TimedOut)));
         }
+        socket.buffer.remove(&overdue);
         if socket.retries.deadline().is_some_and(|at| at <= now) {
             let waiter = socket.retries.fail(retries).and_then(|entry| entry.waiter);
             let output = |waiter| Output::Ack(waiter, Err(AckFailure::TimedOut));

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use bytestring::ByteString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -152,11 +151,15 @@ impl<W> Manager<W> {
         match &mut self.sockets[index].standing {
             Standing::Connected { .. } => self.deliver(index, event),
             Standing::Joining { early, .. } => {
-                let attachments = event.payload.attachments.iter().map(Bytes::len);
-                early.bytes += event.payload.json().len() + attachments.sum::<usize>();
+                // With what surrounds them: tiny events would take a multiple of the bound.
+                let attachments = event.payload.attachments.iter();
+                let attachments = attachments.map(|bytes| size_of_val(bytes) + bytes.len());
+                let text = event.name.len() + event.payload.json().len();
+                early.bytes += size_of_val(&event) + text + attachments.sum::<usize>();
                 early.events.push(event.to_owned());
                 if early.bytes > limit {
-                    self.cut(now, DisconnectReason::EventBacklog);
+                    // Asked to restore the socket again, the server would send them all again.
+                    self.cut_backlog(now, id_of(index));
                 }
             }
             _ => (),

@@ -107,17 +107,28 @@ impl<W> Manager<W> {
     }
 
     /// Answers an event of the server's. Nothing happens if the connection in which it came is over.
+    /// False if more waits than twice `max_waiting_bytes`, since the server asks and does not read:
+    /// then the answer is lost, and the connection should be [cut](Self::cut).
+    #[must_use]
     pub fn send_ack(
         &mut self,
         now: Instant,
         socket: SocketId,
         connection: u32,
         packet: &EncodedPacket,
-    ) {
+    ) -> bool {
         let index = socket.0 as usize;
-        if self.sockets[index].connections == connection {
-            self.send(now, index, packet);
+        if self.sockets[index].connections != connection {
+            return true;
         }
+        let waiting = self.phase.open_session().map_or(0, |session| session.waiting_bytes());
+        // Events may take all of their own bound, and must not keep answers from leaving.
+        let limit = self.config.max_waiting_bytes.saturating_mul(2);
+        if waiting > 0 && waiting.saturating_add(packet.len()) > limit {
+            return false;
+        }
+        self.send(now, index, packet);
+        true
     }
 
     /// Nobody waits for this acknowledgement any more; what waited comes back. The event is sent

@@ -148,6 +148,9 @@ pub struct ClientSession {
     outputs: VecDeque<ClientOutput>,
     /// Bytes that the WebSocket was given and has not written yet.
     unwritten: usize,
+    /// Whether it was given a heartbeat and has not written that yet. Another one waits: a server
+    /// that asks without end and never reads must not make us hold an answer each.
+    is_beating: bool,
     failure: Option<Failure>,
     /// How many requests there were.
     requests: u32,
@@ -260,6 +263,7 @@ impl ClientSession {
             queue: Queue::default(),
             outputs: VecDeque::new(),
             unwritten: 0,
+            is_beating: false,
             failure: None,
             requests: 0,
             websockets: 0,
@@ -338,6 +342,7 @@ impl ClientSession {
             ClientInput::WebSocketWritten(id) => {
                 if matches!(&self.phase, Phase::WebSocket { id: current, .. } if *current == id) {
                     self.unwritten = 0;
+                    self.is_beating = false;
                 }
             }
             ClientInput::Send(packet) => self.send(now, packet),
@@ -382,8 +387,11 @@ impl ClientSession {
             Phase::Polling(Polling { get: None, post: None, .. }) => self.finish_upgrade(),
             Phase::WebSocket { id, .. } => {
                 let id = *id;
-                let urgent = self.queue.pop_heartbeat().map(|beat| ClientOutput::Write(id, beat));
-                self.outputs.extend(urgent);
+                if !self.is_beating {
+                    let beat = self.queue.pop_heartbeat();
+                    self.is_beating = beat.is_some();
+                    self.outputs.extend(beat.map(|beat| ClientOutput::Write(id, beat)));
+                }
                 while self.may_write() {
                     let Some(packet) = self.queue.pop() else { break };
                     self.write(id, packet);
