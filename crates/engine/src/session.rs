@@ -170,12 +170,13 @@ impl Inner {
         }
         .encode();
         let now = now();
+        let dialect = handshake.dialect();
         let machine = match transport {
             Transport::Polling => {
-                engine::Session::polling(now, &config.session, open, RequestId(0))
+                engine::Session::polling(now, &config.session, dialect, open, RequestId(0))
             }
             Transport::WebSocket => {
-                engine::Session::websocket(now, &config.session, open, WebSocketId(0))
+                engine::Session::websocket(now, &config.session, dialect, open, WebSocketId(0))
             }
         };
         let session = Arc::new(Self {

@@ -83,7 +83,8 @@ impl Socket {
             self.0.namespace.sockets_mut().insert(self.id(), self.clone());
             self.0.namespace.adapter().add(self.0.clone(), &rooms);
             self.set_standing(&mut state, Standing::Connected);
-            let connected = socket::connect(self.0.namespace.name(), &self.id());
+            let name = self.0.namespace.name();
+            let connected = socket::connect(self.revision(), name, &self.id());
             if let Some(connected) = self.core().convert_own(connected) {
                 self.0.client.session.send(connected.packets());
             }
@@ -94,7 +95,8 @@ impl Socket {
     }
 
     fn refuse(&self, error: &ConnectError) {
-        let refusal = self.core().convert_own(error.encode(self.0.namespace.name()));
+        let refusal = error.encode(self.revision(), self.0.namespace.name());
+        let refusal = self.core().convert_own(refusal);
         self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, refusal.as_ref());
     }
 
