@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Kind, Outgoing};
+use super::{Dialect, Kind, Outgoing};
 use crate::Fifo;
 
 /// Packets in the order in which they leave, with a bound on their bytes. Pings and pongs have a
 /// lane of their own that data cannot block.
 #[derive(Debug)]
 pub(super) struct Outbox {
+    /// How the peer wants them. It stands here, where there is room for it, and is for the session.
+    pub(super) dialect: Dialect,
     ping: bool,
     /// A client of revision 3 that pings more often than this before it takes an answer has lost
     /// its count, and gets no more.
@@ -28,8 +30,9 @@ pub(super) struct Outbox {
 pub(super) const STALL: Duration = Duration::from_secs(10);
 
 impl Outbox {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant, dialect: Dialect) -> Self {
         Self {
+            dialect,
             ping: false,
             pongs: 0,
             packets: Fifo::new(),

@@ -181,7 +181,6 @@ const NOOP_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Session {
     phase: Phase,
-    dialect: Dialect,
     heartbeat: Heartbeat,
     outbox: Outbox,
     /// What is left of a POST's body. It is decoded packet by packet as the application takes
@@ -289,9 +288,8 @@ impl Session {
     fn new(now: Instant, config: &Config, dialect: Dialect, phase: Phase) -> Self {
         Self {
             phase,
-            dialect,
             heartbeat: Heartbeat::new(now, config, dialect.revision),
-            outbox: Outbox::new(now),
+            outbox: Outbox::new(now, dialect),
             body: None,
             events: VecDeque::new(),
             answers: Vec::new(),
@@ -300,7 +298,7 @@ impl Session {
 
     /// The revision that the client speaks.
     pub fn revision(&self) -> Revision {
-        self.dialect.revision
+        self.outbox.dialect.revision
     }
 
     /// The transport on which packets leave now.
@@ -575,7 +573,7 @@ impl Session {
             Phase::Closing { .. } => {
                 if self.outbox.is_empty() {
                     let farewell = [Outgoing::NOOP, Outgoing::CLOSE];
-                    self.answers.push((id, payload(self.dialect, &farewell)));
+                    self.answers.push((id, payload(self.outbox.dialect, &farewell)));
                     self.phase = Phase::Closed(End::Polling);
                 } else {
                     let payload = self.take_payload(now);
@@ -690,7 +688,7 @@ impl Session {
         // What is left of a body came before, and may end the session.
         while self.decode_packet(now, config) {}
         if let Phase::Polling { poll, candidate, .. } = &mut self.phase {
-            let close = payload(self.dialect, &[Outgoing::CLOSE]);
+            let close = payload(self.outbox.dialect, &[Outgoing::CLOSE]);
             self.answers.extend(poll.take().map(|poll| (poll, close)));
             // A client in a hurry may not have its answers to the probe yet; they come first.
             if let Some(Candidate { probe: Probe::Answering { probes, .. }, .. }) =
@@ -805,7 +803,7 @@ impl Session {
     fn release_poll(&mut self) {
         if let Phase::Polling { poll, .. } = &mut self.phase {
             if self.outbox.is_empty() {
-                let noop = payload(self.dialect, &[Outgoing::NOOP]);
+                let noop = payload(self.outbox.dialect, &[Outgoing::NOOP]);
                 self.answers.extend(poll.take().map(|poll| (poll, noop)));
             }
         }
@@ -823,7 +821,7 @@ impl Session {
 
     fn take_payload(&mut self, now: Instant) -> Response {
         let packets: Vec<_> = self.outbox.take(now).collect();
-        payload(self.dialect, &packets)
+        payload(self.outbox.dialect, &packets)
     }
 
     /// Answers the POST that is under way: well if its body is here, not at all otherwise.
