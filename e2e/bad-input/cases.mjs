@@ -864,7 +864,7 @@ export const groups = {
   compression: { needs: "http-compression", env: { ...silent, MAX_PAYLOAD: "1000000", CORS_ORIGIN: "none" }, cases: compression },
   "compression off": { env: { ...silent, MAX_PAYLOAD: "1000000", CORS_ORIGIN: "none", HTTP_COMPRESSION: "0" }, cases: compression },
   denied: { needs: "allow-request", env: { ...silent, CORS_ORIGIN: "none", DENY_PARAM: "deny" }, cases: denied },
-  eio3: { needs: "engine-io-3", env: { ...silent, CORS_ORIGIN: "none", ALLOW_EIO3: "1" }, cases: eio3 },
+  eio3: { env: { ...silent, CORS_ORIGIN: "none", ALLOW_EIO3: "1" }, cases: eio3 },
   "polling only": { env: { ...silent, CORS_ORIGIN: "none", TRANSPORTS: "polling" }, cases: pollingOnly },
   "websocket only": { env: { ...silent, CORS_ORIGIN: "none", TRANSPORTS: "websocket" }, cases: websocketOnly },
   "no upgrades": { env: { ...silent, CORS_ORIGIN: "none", ALLOW_UPGRADES: "0" }, cases: noUpgrades },

@@ -14,6 +14,7 @@ pub struct Config {
     pub(crate) path: String,
     pub(crate) transports: Transports,
     pub(crate) allow_upgrades: bool,
+    pub(crate) allow_eio3: bool,
     pub(crate) max_payload: usize,
     pub(crate) max_fragments: usize,
     pub(crate) max_connections: usize,
@@ -30,6 +31,7 @@ impl Default for Config {
             path: "/engine.io/".to_owned(),
             transports: Transports::ALL,
             allow_upgrades: true,
+            allow_eio3: false,
             max_payload: 1_000_000,
             max_fragments: 1024,
             max_connections: usize::MAX,
@@ -76,13 +78,23 @@ impl Config {
         self
     }
 
-    /// How long after the handshake and after each pong a ping goes out. Default 25 s.
+    /// Whether clients of Engine.IO 3, which are those of Socket.IO 1 and 2, are let in beside those
+    /// of 4. Default false: they are refused with code 5, `Unsupported protocol version`. A request
+    /// without `EIO=4` is one of theirs.
+    pub fn allow_eio3(mut self, allow: bool) -> Self {
+        self.allow_eio3 = allow;
+        self
+    }
+
+    /// How long after the handshake and after each pong a ping goes out. Default 25 s. Clients of
+    /// Engine.IO 3 ping themselves, in this interval.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.session.ping_interval = interval;
         self
     }
 
-    /// How long a pong is waited for before the session ends with `ping timeout`. Default 20 s.
+    /// How long a pong is waited for before the session ends with `ping timeout`. Default 20 s. A
+    /// ping of a client of Engine.IO 3 may be late by so much.
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
         self.session.ping_timeout = timeout;
         self

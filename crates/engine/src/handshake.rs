@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
-use sockeye_protocol::engine::Query;
+use sockeye_protocol::engine::{Dialect, Query, Revision};
 
 /// The address of the peer, as an extension of a request. Where the engine itself listens it puts
 /// this there; a service around it may do the same.
@@ -25,10 +25,12 @@ pub struct Handshake {
     time: SystemTime,
     remote_addr: Option<SocketAddr>,
     is_secure: bool,
+    dialect: Dialect,
 }
 
 impl Handshake {
     pub(crate) fn new(mut parts: Parts) -> Self {
+        let dialect = Dialect::asked_by(&Query::parse(parts.uri.query().unwrap_or_default()));
         let remote_addr = parts.extensions.remove::<RemoteAddr>().map(|addr| addr.0);
         Self {
             head: Head::new(&parts.uri, &parts.headers),
@@ -41,6 +43,7 @@ impl Handshake {
             time: SystemTime::now(),
             remote_addr,
             is_secure: parts.uri.scheme() == Some(&http::uri::Scheme::HTTPS),
+            dialect,
         }
     }
 
@@ -64,6 +67,17 @@ impl Handshake {
     /// The parameters of the query, decoded: `EIO`, `transport`, and what the client adds.
     pub fn query(&self) -> Query<'_> {
         Query::parse(self.head.uri().split_once('?').map_or("", |(_, query)| query))
+    }
+
+    /// The revision of Engine.IO that the client speaks. [`Revision::V3`] is that of Socket.IO 1 and
+    /// 2; see [`Config::allow_eio3`](crate::Config::allow_eio3).
+    pub fn revision(&self) -> Revision {
+        self.dialect.revision
+    }
+
+    /// How the client wants its packets.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// What layers around the engine have put into the request, but for [`RemoteAddr`], which is

@@ -121,9 +121,9 @@ impl Engine {
         };
         let mut session = None;
         let line = RequestLine { method, query: &query, upgrade };
-        let wanted = check(line, self.0.config.transports, |sid| {
+        let wanted = check(line, self.0.config.transports, self.0.config.allow_eio3, |sid| {
             session = self.0.session(sid);
-            session.as_ref().map(|session| session.transport())
+            session.as_ref().map(|session| (session.transport(), session.handshake.revision()))
         })
         .and_then(|wanted| self.check_origin(&parts.uri, &parts.headers, upgrade).map(|()| wanted));
         let wanted = match wanted {

@@ -55,5 +55,5 @@ pub use self::{
 };
 pub use sockeye_protocol::{
     Sid,
-    engine::{CloseReason, Message, Outgoing, Query, Transport, Transports},
+    engine::{CloseReason, Message, Outgoing, Query, Revision, Transport, Transports},
 };

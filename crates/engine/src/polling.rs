@@ -7,12 +7,14 @@ use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE},
 };
-use sockeye_protocol::engine::{Input, RequestId, Response};
+use sockeye_protocol::engine::{Input, RequestId, Response, Revision};
 
 use crate::{
     http::{Answer, content, status},
     session::Inner,
 };
+
+const OCTETS: &str = "application/octet-stream";
 
 /// Answers the GET that opened the session: with the handshake.
 pub(crate) async fn get(session: Arc<Inner>) -> Answer {
@@ -46,8 +48,7 @@ where
     let id = RequestId(session.next_id());
     session.handle(Input::PostOpened(id));
     let abort = OnDrop::new(|| session.handle(Input::PostAborted(id)));
-    let is_octets = headers.get(CONTENT_TYPE).is_some_and(|v| v == "application/octet-stream");
-    let outcome = if is_octets {
+    let outcome = if is_octets(headers) && session.handshake.revision() == Revision::V4 {
         Ok(Input::PostUnsupported(id))
     } else {
         receive(&session, id, headers, body).await
@@ -104,7 +105,12 @@ where
                 }
                 Poll::Ready(Some(Err(_))) => Input::PostAborted(id),
                 Poll::Ready(None) => {
-                    Input::PostReceived(id, to_utf8(std::mem::take(&mut received).freeze()))
+                    let body = std::mem::take(&mut received).freeze();
+                    if is_octets(headers) {
+                        Input::BinaryPostReceived(id, body)
+                    } else {
+                        Input::PostReceived(id, to_utf8(body))
+                    }
                 }
             };
             return Poll::Ready(Ok(input));
@@ -124,6 +130,11 @@ fn append(received: &mut BytesMut, mut data: impl Buf) {
     }
 }
 
+/// What a client of revision 3 says of a body with binary.
+fn is_octets(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value == OCTETS)
+}
+
 /// Invalid UTF-8 becomes the replacement character, as it does in the reference.
 fn to_utf8(body: Bytes) -> Bytes {
     match std::str::from_utf8(&body) {
@@ -135,6 +146,7 @@ fn to_utf8(body: Bytes) -> Bytes {
 fn answer(response: Response) -> Answer {
     match response {
         Response::Payload(payload) => content("text/plain; charset=UTF-8", payload),
+        Response::BinaryPayload(payload) => content(OCTETS, payload),
         Response::Ok => content("text/html", "ok"),
         Response::Refused => status(StatusCode::BAD_REQUEST),
         Response::TooLarge => status(StatusCode::PAYLOAD_TOO_LARGE),

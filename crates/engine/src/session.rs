@@ -171,12 +171,13 @@ impl Inner {
         }
         .encode();
         let now = now();
+        let dialect = handshake.dialect();
         let machine = match transport {
             Transport::Polling => {
-                engine::Session::polling(now, &config.session, open, RequestId(0))
+                engine::Session::polling(now, &config.session, dialect, open, RequestId(0))
             }
             Transport::WebSocket => {
-                engine::Session::websocket(now, &config.session, open, WebSocketId(0))
+                engine::Session::websocket(now, &config.session, dialect, open, WebSocketId(0))
             }
         };
         let session = Arc::new(Self {
@@ -676,7 +677,8 @@ mod tests {
     async fn a_deadline_that_comes_while_the_application_is_busy_has_its_effect_then() {
         let (tell, told) = mpsc::channel();
         let shared = Arc::new(Shared::new(Config::default(), Arc::new(Slow(tell))));
-        let (parts, ()) = http::Request::new(()).into_parts();
+        let request = http::Request::get("/engine.io/?EIO=4&transport=websocket").body(()).unwrap();
+        let (parts, ()) = request.into_parts();
         let sid = Sid::from_random([7; 15]);
         let handshake = Handshake::new(parts);
         let session = Inner::open(&shared, sid, handshake, Transport::WebSocket).unwrap();

@@ -15,7 +15,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use sockeye_protocol::{
     Fifo,
-    engine::{Input, Kind, Message, Outgoing, WebSocketId, WebSocketState, payload},
+    engine::{Dialect, Input, Kind, Message, Outgoing, WebSocketId, WebSocketState},
 };
 use sockeye_websocket::{
     self as ws, CloseCode, Decoder, FrameHeader, Limits, Opcode, Role, frame_header,
@@ -78,15 +78,14 @@ impl Driver {
             .max_message_bytes(config.max_payload)
             .max_fragments(config.max_fragments);
         session.shared.websockets.send_modify(|count| *count += 1);
-        // Only the WebSocket that opened the session can ask: the query is the handshake's.
-        let base64 = session.handshake.query().get("b64").is_some_and(|value| !value.is_empty());
+        let dialect = session.handshake.dialect();
         let mut driver = Self {
             decoder: Decoder::new(Role::Server, &limits),
             session,
             id,
             io,
             unread,
-            unwritten: Frames { base64, ..Frames::default() },
+            unwritten: Frames { dialect, ..Frames::default() },
             phase: Phase::Open,
         };
         // Frames may have come right behind the handshake.
@@ -161,7 +160,7 @@ impl Driver {
                 let held = self.unwritten.bytes();
                 let state =
                     self.session.poll_websocket(now, self.id, held, &mut urgent, cx.waker());
-                urgent.into_iter().for_each(|ping| self.unwritten.push_ping(ping));
+                urgent.into_iter().for_each(|beat| self.unwritten.push_heartbeat(beat));
                 state
             } else {
                 self.session.poll_websocket(now, self.id, 0, &mut self.unwritten, cx.waker())
@@ -292,8 +291,8 @@ struct Frames {
     queued: usize,
     /// Whether something was written that may wait in a buffer below.
     is_unflushed: bool,
-    /// Whether the client takes binary as text only.
-    base64: bool,
+    /// What the client asked for when it opened the session.
+    dialect: Dialect,
 }
 
 struct Frame {
@@ -321,9 +320,9 @@ impl Frames {
         usize::from(self.written > 0)
     }
 
-    /// A ping of the session overtakes data, which the peer may take its time to read.
-    fn push_ping(&mut self, ping: Outgoing) {
-        let frame = Frame { opcode: Opcode::Text, payload: ping.into_bytes() };
+    /// A heartbeat of the session overtakes data, which the peer may take its time to read.
+    fn push_heartbeat(&mut self, beat: Outgoing) {
+        let frame = Frame { opcode: Opcode::Text, payload: beat.into_bytes() };
         self.queued += frame.len();
         self.queue.insert(self.front(), frame);
     }
@@ -416,9 +415,9 @@ impl Frames {
 
 impl Extend<Outgoing> for Frames {
     fn extend<I: IntoIterator<Item = Outgoing>>(&mut self, packets: I) {
-        let base64 = self.base64;
+        let dialect = self.dialect;
         for packet in packets {
-            let packet = if base64 { payload::to_base64(&packet) } else { packet };
+            let packet = dialect.to_websocket(packet);
             let opcode = match packet.kind() {
                 Kind::Text => Opcode::Text,
                 Kind::Binary => Opcode::Binary,

@@ -90,6 +90,17 @@ impl ServerBuilder {
         self
     }
 
+    /// Whether clients of version 2 and 1 are let in beside those of version 3 and 4. Default false:
+    /// they are refused with `Unsupported protocol version`.
+    ///
+    /// They are in the main namespace without having asked, so its middlewares see no auth; for
+    /// other namespaces, auth is the query that they give, `io("/admin?token=1")`. See
+    /// [`Socket::id`](crate::Socket::id) and [`Config::allow_eio3`].
+    pub fn allow_eio3(mut self, allow: bool) -> Self {
+        self.engine = self.engine.allow_eio3(allow);
+        self
+    }
+
     /// How long after the handshake and after each pong a ping goes out. Default 25 s.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.engine = self.engine.ping_interval(interval);

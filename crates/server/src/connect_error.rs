@@ -4,10 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
+use sockeye_engine::Revision;
+use sockeye_protocol::socket::{EncodedPacket, connect_error};
 
 /// Why a client may not join a namespace. The client's `connect_error` event carries it:
 /// `err.message`, and `err.data` if there is any. On the wire:
-/// `44/admin,{"message":"Not authorized","data":{"code":401}}`.
+/// `44/admin,{"message":"Not authorized","data":{"code":401}}`. Clients of version 2 and 1 hear the
+/// data alone, or the message if there is none, as their event `error`.
 ///
 /// What else a middleware returns as its error becomes one, with its text as the message. It is no
 /// [`Error`](std::error::Error) itself, so that those can be told from it.
@@ -33,9 +36,9 @@ impl ConnectError {
         self
     }
 
-    pub(crate) fn encode(&self, namespace: &str) -> sockeye_protocol::socket::EncodedPacket {
+    pub(crate) fn encode(&self, revision: Revision, namespace: &str) -> EncodedPacket {
         let data = self.data.as_ref().map(Value::to_string);
-        sockeye_protocol::socket::connect_error(namespace, &self.message, data.as_deref())
+        connect_error(revision, namespace, &self.message, data.as_deref())
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytestring::ByteString;
-use sockeye_engine::{CloseReason, Message, Session};
+use sockeye_engine::{CloseReason, Message, Revision, Session};
 use sockeye_protocol::socket::{self, Action, Violation};
 
 use crate::{
@@ -68,7 +68,8 @@ impl Client {
     }
 
     fn send_invalid_namespace(&self, name: &str) {
-        let refusal = ConnectError::new("Invalid namespace").encode(name);
+        // Old clients hear this refusal in the new form, as those of the reference do.
+        let refusal = ConnectError::new("Invalid namespace").encode(Revision::V4, name);
         if let Some(refusal) = self.shared.core.convert_own(refusal) {
             self.session.send(refusal.packets());
         }
@@ -102,7 +103,25 @@ impl Connection {
             None => socket::Connection::new(now(), timeout, limits),
             Some(parser) => socket::Connection::with_parser(now(), timeout, limits, &**parser),
         };
-        Self { client: Arc::new(Client { session, shared, sockets: Mutex::default() }), machine }
+        let revision = session.handshake().revision();
+        let machine = machine.with_revision(revision);
+        let client = Arc::new(Client { session, shared, sockets: Mutex::default() });
+        let mut connection = Self { client, machine };
+        if revision == Revision::V3 {
+            connection.enter_main_namespace();
+        }
+        connection
+    }
+
+    /// Clients of Engine.IO 3 are in the main namespace from the start, and take the session's id
+    /// for the socket's.
+    fn enter_main_namespace(&mut self) {
+        let Some(namespace) = self.client.shared.namespaces.enter("/") else {
+            return self.client.send_invalid_namespace("/");
+        };
+        let id = self.client.session.id();
+        let socket = Socket::with_id(id, namespace, self.client.clone(), None);
+        self.seat("/", socket);
     }
 
     /// A client asks to join a namespace.
@@ -131,7 +150,10 @@ impl Connection {
     }
 
     fn enter(&mut self, name: &str, namespace: Namespace, auth: Option<ByteString>) {
-        let socket = Socket::new(namespace, self.client.clone(), auth);
+        self.seat(name, Socket::new(namespace, self.client.clone(), auth));
+    }
+
+    fn seat(&mut self, name: &str, socket: Socket) {
         self.machine.insert(name, Seat::Taken(socket.clone()));
         if self.client.admit(&socket) {
             socket.connect();

@@ -106,8 +106,8 @@ pub mod parser {
 
 pub use sockeye_adapter as adapter;
 pub use sockeye_engine::{
-    Cors, EngineLayer, EngineService, Handshake, LayerService, Query, RemoteAddr, Served, Sid,
-    Transport, Transports,
+    Cors, EngineLayer, EngineService, Handshake, LayerService, Query, RemoteAddr, Revision, Served,
+    Sid, Transport, Transports,
 };
 pub use sockeye_event::{
     Ack, ArgumentError, EncodeError, Event, EventName, FromArg, FromEvent, FromReply, Handler,

@@ -23,7 +23,7 @@ use bytestring::ByteString;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sockeye_adapter::{AckCollector, Recipient, Room, Silence, SocketDetails};
-use sockeye_engine::{Handshake, Transport};
+use sockeye_engine::{Handshake, Revision, Transport};
 use sockeye_event::{EncodeError, EncodedArgs, SendAck};
 use sockeye_protocol::socket::{self, EncodedPacket, Member, Standing};
 
@@ -114,10 +114,19 @@ impl Socket {
     pub(crate) fn new(namespace: Namespace, client: Arc<Client>, auth: Option<ByteString>) -> Self {
         let mut bits = [0; 15];
         getrandom::fill(&mut bits).expect("the operating system has random bits");
+        Self::with_id(Sid::from_random(bits), namespace, client, auth)
+    }
+
+    pub(crate) fn with_id(
+        id: Sid,
+        namespace: Namespace,
+        client: Arc<Client>,
+        auth: Option<ByteString>,
+    ) -> Self {
         namespace.core().sockets.fetch_add(1, Ordering::Relaxed);
         namespace.core().handling.fetch_add(1, Ordering::SeqCst);
         Self(Arc::new_cyclic(|me| Inner {
-            id: Sid::from_random(bits),
+            id,
             namespace,
             client,
             // It lives as long as the socket, so it must not keep the buffer it came in alive.
@@ -166,8 +175,17 @@ impl Socket {
 
     /// The id: 20 characters, another one for each namespace and each connection. It is a room of
     /// its own: `io.to(id)` reaches this socket.
+    ///
+    /// Clients of version 2 and 1 (see [`ServerBuilder::allow_eio3`](crate::ServerBuilder::allow_eio3))
+    /// take the id of their session for that of their socket, so in the main namespace it is that.
+    /// Whoever knows it can speak for such a client.
     pub fn id(&self) -> Sid {
         self.0.id
+    }
+
+    /// The revision of Engine.IO that its client speaks.
+    fn revision(&self) -> Revision {
+        self.handshake().revision()
     }
 
     /// The namespace.

@@ -22,6 +22,7 @@ pub(crate) struct Config {
     ack_timeout: Duration,
     transports: Transports,
     allow_upgrades: bool,
+    allow_eio3: bool,
     is_msgpack: bool,
     cors: Option<Cors>,
 }
@@ -29,8 +30,7 @@ pub(crate) struct Config {
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Variables of features that do not exist yet, and the values that switch them off.
-const UNSUPPORTED: [(&str, &[&str]); 13] = [
-    ("ALLOW_EIO3", &["0"]),
+const UNSUPPORTED: [(&str, &[&str]); 12] = [
     ("RECOVERY", &["0"]),
     ("HANDSHAKE_DELAY", &["0"]),
     ("DENY_PARAM", &[]),
@@ -74,6 +74,7 @@ impl Config {
             ack_timeout: millis("ACK_TIMEOUT", ack)?,
             transports: transports(&text("TRANSPORTS", "polling,websocket"))?,
             allow_upgrades: flag("ALLOW_UPGRADES", true),
+            allow_eio3: flag("ALLOW_EIO3", false),
             is_msgpack: is_msgpack(&text("PARSER", "default"))?,
             cors: cors(&text("CORS_ORIGIN", "*"), flag("CORS_CREDENTIALS", false)),
             own_namespaces: number("OWN_NAMESPACES", 0)?,
@@ -94,6 +95,7 @@ impl Config {
             .ack_timeout(self.ack_timeout)
             .transports(self.transports)
             .allow_upgrades(self.allow_upgrades)
+            .allow_eio3(self.allow_eio3)
             .state(crate::profiles::Counters::default());
         if self.is_msgpack {
             builder = builder.parser(sockeye::parser::MessagePack);
@@ -112,7 +114,8 @@ impl Config {
             .max_payload(self.max_payload)
             .upgrade_timeout(self.upgrade_timeout)
             .transports(self.transports)
-            .allow_upgrades(self.allow_upgrades);
+            .allow_upgrades(self.allow_upgrades)
+            .allow_eio3(self.allow_eio3);
         if let Some(cors) = &self.cors {
             config = config.cors(cors.clone());
         }

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use sockeye::{
-    Ack, AckError, ConnectError, Namespace, Raw, RemoteSocket, Rest, Server, Socket, State,
+    Ack, AckError, ConnectError, Namespace, Raw, RemoteSocket, Rest, Revision, Server, Socket,
+    State,
 };
 
 use crate::config::Config;
@@ -34,6 +35,15 @@ type All = Rest<Raw>;
 /// The connect payload as it came, `{}` if there was none.
 fn auth(socket: &Socket) -> Box<RawValue> {
     socket.auth().expect("every payload is JSON")
+}
+
+/// What clients of version 2 carry in its place where they have none: the query of the handshake.
+fn auth_or_query(socket: &Socket) -> Box<RawValue> {
+    let auth = auth(socket);
+    if auth.get() != "{}" || socket.handshake().revision() == Revision::V4 {
+        return auth;
+    }
+    serde_json::value::to_raw_value(&query(socket)).expect("a query is JSON")
 }
 
 #[derive(Deserialize, Default)]
@@ -128,7 +138,7 @@ fn full_events(namespace: &Namespace) {
     namespace.on_connection(|socket: Socket| {
         let welcome = Welcome {
             sid: &socket.id(),
-            auth: auth(&socket),
+            auth: auth_or_query(&socket),
             ns: socket.namespace().name(),
             transport: socket.transport().name(),
             recovered: false,

@@ -1,6 +1,9 @@
-//! The heartbeat of one session, server side: `2` goes out, `3` comes back.
+//! The heartbeat of one session, server side: `2` goes out, `3` comes back; or in revision 3 the
+//! other way around.
 
 use std::time::{Duration, Instant};
+
+use super::{Config, Revision};
 
 /// Holds no socket, clock, task or lock: it is told what came and what time it is, and says when
 /// a ping is due and when the peer is gone.
@@ -16,6 +19,9 @@ enum State {
     /// A ping is in flight; without a pong the session ends at `dead_at`. The first other packet
     /// moves that once (`extended`), so that a slow link that still delivers data survives.
     Pinged { dead_at: Instant, extended: bool },
+    /// It is the peer that pings. Without another ping the session ends at `dead_at`, whatever
+    /// else comes.
+    Listening { dead_at: Instant },
 }
 
 /// What a tick found to be due.
@@ -27,9 +33,18 @@ pub(super) enum Due {
 }
 
 impl Heartbeat {
-    /// The first ping goes out one interval after the handshake.
-    pub(super) fn new(now: Instant, ping_interval: Duration) -> Self {
-        Self { state: State::Quiet { ping_at: now + ping_interval } }
+    /// The first ping goes out, or is due to come, one interval after the handshake.
+    pub(super) fn new(now: Instant, config: &Config, revision: Revision) -> Self {
+        let state = match revision {
+            Revision::V3 => State::listening(now, config),
+            Revision::V4 => State::Quiet { ping_at: now + config.ping_interval },
+        };
+        Self { state }
+    }
+
+    /// A ping came from a peer that is to ping.
+    pub(super) fn handle_ping(&mut self, now: Instant, config: &Config) {
+        self.state = State::listening(now, config);
     }
 
     /// A pong came, asked for or not.
@@ -51,16 +66,24 @@ impl Heartbeat {
                 self.state = State::Pinged { dead_at: now + ping_timeout, extended: false };
                 Due::Ping
             }
-            State::Pinged { dead_at, .. } if dead_at <= now => Due::TimedOut,
-            State::Quiet { .. } | State::Pinged { .. } => Due::Nothing,
+            State::Pinged { dead_at, .. } | State::Listening { dead_at } if dead_at <= now => {
+                Due::TimedOut
+            }
+            State::Quiet { .. } | State::Pinged { .. } | State::Listening { .. } => Due::Nothing,
         }
     }
 
     pub(super) fn deadline(&self) -> Instant {
         match self.state {
             State::Quiet { ping_at } => ping_at,
-            State::Pinged { dead_at, .. } => dead_at,
+            State::Pinged { dead_at, .. } | State::Listening { dead_at } => dead_at,
         }
+    }
+}
+
+impl State {
+    fn listening(now: Instant, config: &Config) -> Self {
+        Self::Listening { dead_at: now + config.ping_interval + config.ping_timeout }
     }
 }
 
@@ -71,10 +94,28 @@ mod tests {
     const INTERVAL: Duration = Duration::from_secs(25);
     const TIMEOUT: Duration = Duration::from_secs(20);
 
+    fn heartbeat(start: Instant, revision: Revision) -> Heartbeat {
+        Heartbeat::new(start, &Config::default(), revision)
+    }
+
+    #[test]
+    fn a_peer_that_is_to_ping_is_dropped_when_it_does_not() {
+        let (start, config) = (Instant::now(), Config::default());
+        let mut heartbeat = heartbeat(start, Revision::V3);
+        assert_eq!(heartbeat.deadline(), start + INTERVAL + TIMEOUT);
+        heartbeat.handle_packet(start + INTERVAL, TIMEOUT);
+        assert_eq!(heartbeat.deadline(), start + INTERVAL + TIMEOUT, "only a ping counts");
+        heartbeat.handle_ping(start + INTERVAL, &config);
+        assert_eq!(heartbeat.handle_tick(start + INTERVAL + TIMEOUT, TIMEOUT), Due::Nothing);
+        let dead_at = start + 2 * INTERVAL + TIMEOUT;
+        assert_eq!(heartbeat.deadline(), dead_at);
+        assert_eq!(heartbeat.handle_tick(dead_at, TIMEOUT), Due::TimedOut);
+    }
+
     #[test]
     fn a_silent_peer_is_dropped_one_timeout_after_the_ping() {
         let start = Instant::now();
-        let mut heartbeat = Heartbeat::new(start, INTERVAL);
+        let mut heartbeat = heartbeat(start, Revision::V4);
         assert_eq!(heartbeat.handle_tick(start + INTERVAL / 2, TIMEOUT), Due::Nothing);
         assert_eq!(heartbeat.handle_tick(start + INTERVAL, TIMEOUT), Due::Ping);
         assert_eq!(heartbeat.deadline(), start + INTERVAL + TIMEOUT);
@@ -85,7 +126,7 @@ mod tests {
     fn another_packet_extends_the_wait_for_a_pong_once() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
-        let mut heartbeat = Heartbeat::new(start, INTERVAL);
+        let mut heartbeat = heartbeat(start, Revision::V4);
         heartbeat.handle_packet(start + second, TIMEOUT);
         assert_eq!(heartbeat.deadline(), start + INTERVAL, "no pong is awaited yet");
         heartbeat.handle_tick(start + INTERVAL, TIMEOUT);
@@ -99,7 +140,7 @@ mod tests {
     #[test]
     fn an_unsolicited_pong_only_puts_the_next_ping_off() {
         let start = Instant::now();
-        let mut heartbeat = Heartbeat::new(start, INTERVAL);
+        let mut heartbeat = heartbeat(start, Revision::V4);
         heartbeat.handle_pong(start, INTERVAL);
         heartbeat.handle_pong(start, INTERVAL);
         assert_eq!(heartbeat.deadline(), start + INTERVAL);

@@ -1,7 +1,7 @@
 //! Engine.IO: what carries Socket.IO's packets over long-polling and WebSocket.
 //!
-//! Everything here speaks revision 4 of the protocol (`EIO=4`), the one of Socket.IO's clients
-//! since version 3; a client speaks [`Revision::V3`] as well, with older servers. The bytes are described in `docs/protocol/engine-io.md`.
+//! Both ends speak revision 4 of the protocol (`EIO=4`), the one of Socket.IO since version 3, and
+//! [`Revision::V3`] with older peers. The bytes are described in `docs/protocol/engine-io.md`.
 
 mod client;
 mod failure;
@@ -11,6 +11,7 @@ mod outbox;
 mod outgoing;
 mod packet;
 pub mod payload;
+mod payload_v3;
 mod request;
 mod revision;
 mod session;
@@ -23,7 +24,7 @@ pub use handshake::{Handshake, HandshakeError};
 pub use outgoing::{Kind, Outgoing};
 pub use packet::{Message, Packet, PacketError};
 pub use request::{Method, Query, Refusal, RequestLine, Wanted, check};
-pub use revision::Revision;
+pub use revision::{Dialect, Revision};
 pub use session::{
     CloseReason, Config, Event, Input, RequestId, Response, Session, WebSocketId, WebSocketState,
 };

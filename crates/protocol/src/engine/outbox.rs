@@ -2,14 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Kind, Outgoing};
+use super::{Dialect, Kind, Outgoing};
 use crate::Fifo;
 
-/// Packets in the order in which they leave, with a bound on their bytes. A ping has a lane of its
-/// own that data cannot block.
+/// Packets in the order in which they leave, with a bound on their bytes. Pings and pongs have a
+/// lane of their own that data cannot block.
 #[derive(Debug)]
 pub(super) struct Outbox {
+    /// How the peer wants them. It stands here, where there is room for it, and is for the session.
+    pub(super) dialect: Dialect,
     ping: bool,
+    /// A client of revision 3 that pings more often than this before it takes an answer has lost
+    /// its count, and gets no more.
+    pongs: u8,
     packets: Fifo<Outgoing>,
     /// Bytes of `packets`.
     queued_bytes: usize,
@@ -25,9 +30,11 @@ pub(super) struct Outbox {
 pub(super) const STALL: Duration = Duration::from_secs(10);
 
 impl Outbox {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant, dialect: Dialect) -> Self {
         Self {
+            dialect,
             ping: false,
+            pongs: 0,
             packets: Fifo::new(),
             queued_bytes: 0,
             unwritten_bytes: 0,
@@ -57,31 +64,41 @@ impl Outbox {
         self.ping = true;
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.packets.is_empty() && !self.ping
+    pub(super) fn push_pong(&mut self) {
+        self.pongs = self.pongs.saturating_add(1);
     }
 
-    /// A poll takes all that waits, the ping first.
+    fn has_heartbeat(&self) -> bool {
+        self.ping || self.pongs > 0
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty() && !self.has_heartbeat()
+    }
+
+    /// A poll takes all that waits, the heartbeat first.
     pub(super) fn take(&mut self, now: Instant) -> impl Iterator<Item = Outgoing> {
         self.progress_at = now;
         self.drain()
     }
 
-    /// The driver of a WebSocket takes all that waits, the ping first. That says nothing about the
+    /// The driver of a WebSocket takes all that waits, the heartbeat first. That says nothing about the
     /// peer: what it takes shows in what stays unwritten.
     pub(super) fn hand_over(&mut self) -> impl Iterator<Item = Outgoing> {
         self.held_bytes = self.unwritten_bytes + self.queued_bytes;
         self.drain()
     }
 
-    /// The driver of a WebSocket holds what the peer does not take: only a ping overtakes that.
-    pub(super) fn hand_over_ping(&mut self) -> Option<Outgoing> {
-        std::mem::take(&mut self.ping).then_some(Outgoing::PING)
+    /// The driver of a WebSocket holds what the peer does not take: only a heartbeat overtakes that.
+    pub(super) fn hand_over_heartbeat(&mut self) -> impl Iterator<Item = Outgoing> + use<> {
+        let ping = std::mem::take(&mut self.ping).then_some(Outgoing::PING);
+        let pongs = usize::from(std::mem::take(&mut self.pongs));
+        ping.into_iter().chain(std::iter::repeat_n(Outgoing::PONG, pongs))
     }
 
     /// Whether a driver that holds nothing, or what the peer does not take, would be given more.
     pub(super) fn has_some_to_hand_over(&self) -> bool {
-        self.ping || !self.is_blocked() && !self.packets.is_empty()
+        self.has_heartbeat() || !self.is_blocked() && !self.packets.is_empty()
     }
 
     fn drain(&mut self) -> impl Iterator<Item = Outgoing> {
@@ -90,10 +107,10 @@ impl Outbox {
         let is_handshake = |packet: &Outgoing| {
             packet.kind() == Kind::Text && packet.bytes().first() == Some(&b'0')
         };
-        let opens = self.ping && self.packets.front().is_some_and(is_handshake);
+        let opens = self.has_heartbeat() && self.packets.front().is_some_and(is_handshake);
         let open = if opens { self.packets.pop_front() } else { None };
-        let ping = self.hand_over_ping();
-        open.into_iter().chain(ping).chain(std::mem::take(&mut self.packets))
+        let heartbeat = self.hand_over_heartbeat();
+        open.into_iter().chain(heartbeat).chain(std::mem::take(&mut self.packets))
     }
 
     /// The driver still holds so many bytes of what it has taken.
@@ -116,6 +133,7 @@ impl Outbox {
 
     pub(super) fn clear(&mut self) {
         self.ping = false;
+        self.pongs = 0;
         self.packets = Fifo::new();
         self.queued_bytes = 0;
         self.unwritten_bytes = 0;

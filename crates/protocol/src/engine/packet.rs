@@ -55,6 +55,10 @@ pub enum PacketError {
     /// The first character is none of `0` to `6` and not `b`.
     #[error("unknown packet type 0x{0:02x}")]
     UnknownType(u8),
+    /// In a body of revision 3 there is no length in front of a packet, or one that is not its
+    /// own.
+    #[error("a wrong length in front of a packet")]
+    BadLength,
 }
 
 /// Base64 with or without padding.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Transport, Transports};
+use super::{Revision, Transport, Transports};
 
 /// The decoded parameters of a request's query, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,13 +119,15 @@ pub enum Wanted {
     Upgrade,
 }
 
-/// Checks a request. `session` tells the transport of the session with that id, if there is one.
+/// Checks a request. `allow_v3` is whether [`Revision::V3`] may be spoken; `session` tells the
+/// transport and the revision of the session with that id, if there is one.
 ///
 /// The order of the checks is the reference's: transport, session, method, revision.
 pub fn check(
     line: RequestLine<'_>,
     allowed: Transports,
-    session: impl FnOnce(&str) -> Option<Transport>,
+    allow_v3: bool,
+    session: impl FnOnce(&str) -> Option<(Transport, Revision)>,
 ) -> Result<Wanted, Refusal> {
     let transport = line
         .query
@@ -135,7 +137,7 @@ pub fn check(
         .ok_or(Refusal::TransportUnknown)?;
     // Only a WebSocket is asked for with an upgrade request, and it is asked for in no other way.
     let matches_upgrade = line.upgrade == (transport == Transport::WebSocket);
-    let speaks_v4 = line.query.get("EIO") == Some("4");
+    let revision = Revision::asked_by(line.query);
 
     let Some(sid) = line.query.get("sid").filter(|sid| !sid.is_empty()) else {
         if line.method != Method::Get {
@@ -144,13 +146,13 @@ pub fn check(
         if !matches_upgrade {
             return Err(Refusal::BadRequest);
         }
-        if !speaks_v4 {
+        if revision == Revision::V3 && !allow_v3 {
             return Err(Refusal::UnsupportedProtocolVersion);
         }
         return Ok(Wanted::Session(transport));
     };
-    let current = session(sid).ok_or(Refusal::SessionUnknown)?;
-    if !matches_upgrade || !speaks_v4 {
+    let (current, spoken) = session(sid).ok_or(Refusal::SessionUnknown)?;
+    if !matches_upgrade || revision != spoken {
         return Err(Refusal::BadRequest);
     }
     match (line.upgrade, current) {
@@ -166,9 +168,14 @@ mod tests {
 
     fn verdict(method: Method, query: &str, upgrade: bool) -> Result<Wanted, Refusal> {
         let query = Query::parse(query);
-        check(RequestLine { method, query: &query, upgrade }, Transports::ALL, |sid| match sid {
-            "polling" => Some(Transport::Polling),
-            "websocket" => Some(Transport::WebSocket),
+        verdict_of(RequestLine { method, query: &query, upgrade }, false)
+    }
+
+    fn verdict_of(line: RequestLine<'_>, allow_v3: bool) -> Result<Wanted, Refusal> {
+        check(line, Transports::ALL, allow_v3, |sid| match sid {
+            "polling" => Some((Transport::Polling, Revision::V4)),
+            "websocket" => Some((Transport::WebSocket, Revision::V4)),
+            "old" => Some((Transport::Polling, Revision::V3)),
             _ => None,
         })
     }
@@ -206,11 +213,29 @@ mod tests {
     }
 
     #[test]
+    fn revision_3_is_spoken_where_it_is_allowed_and_a_session_keeps_its_own() {
+        let verdict = |query: &str| {
+            let query = Query::parse(query);
+            verdict_of(RequestLine { method: Method::Get, query: &query, upgrade: false }, true)
+        };
+        for eio in ["EIO=3&", "EIO=5&", ""] {
+            let opened = verdict(&format!("{eio}transport=polling"));
+            assert_eq!(opened, Ok(Wanted::Session(Transport::Polling)), "{eio}");
+            let polled = verdict(&format!("{eio}transport=polling&sid=old"));
+            assert_eq!(polled, Ok(Wanted::Polling), "{eio}");
+            let mixed = verdict(&format!("{eio}transport=polling&sid=polling"));
+            assert_eq!(mixed, Err(Refusal::BadRequest), "{eio}");
+        }
+        let mixed = verdict("EIO=4&transport=polling&sid=old");
+        assert_eq!(mixed, Err(Refusal::BadRequest));
+    }
+
+    #[test]
     fn a_transport_that_is_off_is_unknown() {
         let query = Query::parse("EIO=4&transport=polling");
         let line = RequestLine { method: Method::Get, query: &query, upgrade: false };
         let only_websocket = Transports::from([Transport::WebSocket]);
-        assert_eq!(check(line, only_websocket, |_| None), Err(Refusal::TransportUnknown));
+        assert_eq!(check(line, only_websocket, false, |_| None), Err(Refusal::TransportUnknown));
     }
 
     #[test]

@@ -1,21 +1,18 @@
-//! The revisions of Engine.IO that a client speaks.
+//! The revisions of Engine.IO, and how a peer of one wants its packets.
 //!
-//! Revision 3 differs in four ways. Packets in a body have their length in front, in units of
-//! UTF-16, `2:40` instead of `40`; binary messages begin with the type of a message, `b4AQI=` in
-//! text; it is the client that pings; and the handshake has no `maxPayload`. A client asks for
-//! base64 everywhere (`b64=1`), so that all it gets is text.
+//! Revision 3 differs in three ways: packets are put together to bodies, and binary is marked, in
+//! other ways ([`payload_v3`]), and it is the client that pings.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
-use super::{Kind, Message, Outgoing, Packet, PacketError, packet::decode_base64, payload};
+use super::{Kind, Message, Outgoing, Packet, PacketError, Query, payload, payload_v3};
 
 /// Which Engine.IO is spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Revision {
-    /// `EIO=3`: servers of Socket.IO 2.
+    /// `EIO=3`: clients and servers of Socket.IO 1 and 2.
     V3,
-    /// `EIO=4`: servers of Socket.IO 3 and 4.
+    /// `EIO=4`: clients and servers of Socket.IO 3 and 4.
     #[default]
     V4,
 }
@@ -29,158 +26,148 @@ impl Revision {
         }
     }
 
+    /// What a client asks for: 4 has to be said, everything else is 3, as in the reference.
+    pub fn asked_by(query: &Query<'_>) -> Self {
+        match query.get("EIO") {
+            Some("4") => Self::V4,
+            _ => Self::V3,
+        }
+    }
+
     /// How much a packet takes in a body beside its own bytes, at most.
     pub(super) fn framing_bytes(self) -> usize {
         match self {
-            // A length of up to nine digits, a colon, and the type of a binary message.
-            Self::V3 => 11,
+            Self::V3 => payload_v3::FRAMING_BYTES,
             Self::V4 => 1,
         }
     }
 
-    /// Puts packets together to the body of a POST.
-    pub(super) fn encode_body(self, packets: &[Outgoing]) -> Bytes {
-        match self {
-            Self::V4 => payload::encode(packets.iter()),
-            Self::V3 => {
-                let mut body = Vec::new();
-                for packet in packets {
-                    let text = self.to_websocket(packet.clone()).into_bytes();
-                    let length = String::from_utf8_lossy(&text).encode_utf16().count();
-                    body.extend_from_slice(format!("{length}:").as_bytes());
-                    body.extend_from_slice(&text);
-                }
-                body.into()
-            }
-        }
+    /// The packets of a body; the first one that is none ends it. Revision 3 has bodies of bytes
+    /// (`is_bytes`) beside those of text.
+    pub(super) fn decode_body(
+        self,
+        body: Bytes,
+        is_bytes: bool,
+    ) -> impl Iterator<Item = Result<Packet, PacketError>> {
+        let mut rest = Some(body);
+        std::iter::from_fn(move || {
+            let (packet, left) = self.decode_first(rest.take()?, is_bytes);
+            rest = left;
+            Some(packet)
+        })
     }
 
-    /// A packet as it goes over a WebSocket.
-    pub(super) fn to_websocket(self, packet: Outgoing) -> Outgoing {
-        match (self, packet.kind()) {
-            (Self::V3, Kind::Binary) => {
-                Outgoing::text(format!("b4{}", STANDARD.encode(packet.bytes())))
-            }
-            _ => packet,
-        }
-    }
-
-    /// The packets of the answer to a poll; the first one that is none ends it.
-    pub(super) fn decode_body(self, body: Bytes) -> Vec<Result<Packet, PacketError>> {
-        match self {
-            Self::V4 => payload::decode(body).collect(),
-            Self::V3 => self.decode_counted(&body),
-        }
-    }
-
-    fn decode_counted(self, body: &Bytes) -> Vec<Result<Packet, PacketError>> {
-        let Ok(mut rest) = std::str::from_utf8(body) else {
-            return vec![Err(PacketError::UnknownType(0))];
+    /// The first packet of a body, and what follows; nothing follows what is no packet.
+    pub(super) fn decode_first(
+        self,
+        mut body: Bytes,
+        is_bytes: bool,
+    ) -> (Result<Packet, PacketError>, Option<Bytes>) {
+        let packet = match (self, is_bytes) {
+            (Self::V4, _) => return payload::decode_first(body),
+            (Self::V3, false) => payload_v3::decode_first_text(&mut body),
+            (Self::V3, true) => payload_v3::decode_first_bytes(&mut body),
         };
-        let mut packets = Vec::new();
-        while !rest.is_empty() {
-            let packet = split_first(&mut rest)
-                .and_then(|text| self.decode_text(body.slice_ref(text.as_bytes())));
-            let is_bad = packet.is_err();
-            packets.push(packet);
-            if is_bad {
-                break;
-            }
-        }
-        packets
+        let has_more = packet.is_ok() && !body.is_empty();
+        (packet, has_more.then_some(body))
     }
 
     /// A message of a WebSocket.
     pub(super) fn decode_message(self, message: Message) -> Result<Packet, PacketError> {
-        match message {
-            Message::Text(text) => self.decode_text(text),
-            Message::Binary(data) if self == Self::V3 => match data.first() {
-                // The type of a message, as a number.
-                Some(4) => Ok(Packet::Message(Message::Binary(data.slice(1..)))),
-                Some(other) => Err(PacketError::UnknownType(*other)),
-                None => Err(PacketError::Empty),
-            },
-            binary @ Message::Binary(_) => Ok(Packet::Message(binary)),
-        }
-    }
-
-    fn decode_text(self, text: Bytes) -> Result<Packet, PacketError> {
-        match (self, text.strip_prefix(b"b4")) {
-            (Self::V3, Some(base64)) => {
-                Ok(Packet::Message(Message::Binary(decode_base64(base64).into())))
-            }
-            _ => Packet::decode(text),
+        match (self, message) {
+            (Self::V4, Message::Text(text)) => Packet::decode(text),
+            (Self::V4, binary @ Message::Binary(_)) => Ok(Packet::Message(binary)),
+            (Self::V3, Message::Text(text)) => payload_v3::decode_text(text),
+            (Self::V3, Message::Binary(data)) => payload_v3::decode_binary(data),
         }
     }
 }
 
-/// Takes `<length>:<packet>` off a body of revision 3.
-fn split_first<'a>(body: &mut &'a str) -> Result<&'a str, PacketError> {
-    let bad = PacketError::UnknownType(body.as_bytes().first().copied().unwrap_or_default());
-    let (length, text) = body.split_once(':').filter(|(length, _)| length.len() < 10).ok_or(bad)?;
-    let length: usize = length.parse().map_err(|_| bad)?;
-    let (mut units, mut end) = (0, 0);
-    for character in text.chars() {
-        if units >= length {
-            break;
+/// How a peer wants its packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Dialect {
+    /// The revision that it speaks.
+    pub revision: Revision,
+    /// Whether it takes binary as text only. On polling that is nothing new in revision 4.
+    pub base64: bool,
+}
+
+/// A body, as it leaves.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Body {
+    pub(super) bytes: Bytes,
+    /// Whether it is no text.
+    pub(super) is_bytes: bool,
+}
+
+impl Dialect {
+    /// What a client asks for: the parameter `b64`, not empty, is for base64.
+    pub fn asked_by(query: &Query<'_>) -> Self {
+        Self {
+            revision: Revision::asked_by(query),
+            base64: query.get("b64").is_some_and(|value| !value.is_empty()),
         }
-        units += character.len_utf16();
-        end += character.len_utf8();
     }
-    if units != length {
-        return Err(bad);
+
+    /// What our client speaks: in revision 3 it asks for base64, so that all it gets is text.
+    pub(super) fn of_client(revision: Revision) -> Self {
+        Self { revision, base64: revision == Revision::V3 }
     }
-    *body = &text[end..];
-    Ok(&text[..end])
+
+    /// A packet as it goes over a WebSocket. Text is the same in all dialects.
+    pub fn to_websocket(self, packet: Outgoing) -> Outgoing {
+        match self {
+            Self { revision: Revision::V4, base64: false } => packet,
+            Self { revision: Revision::V4, base64: true } => payload::to_base64(&packet),
+            Self { revision: Revision::V3, base64: false } => payload_v3::to_typed(packet),
+            Self { revision: Revision::V3, base64: true } => payload_v3::to_base64(&packet),
+        }
+    }
+
+    /// Puts packets together to a body.
+    pub(super) fn encode_body(self, packets: &[Outgoing]) -> Body {
+        let is_bytes = self.revision == Revision::V3
+            && !self.base64
+            && packets.iter().any(|packet| packet.kind() == Kind::Binary);
+        let bytes = match self.revision {
+            Revision::V4 => payload::encode(packets.iter()),
+            Revision::V3 if is_bytes => payload_v3::encode_bytes(packets),
+            Revision::V3 => payload_v3::encode_text(packets),
+        };
+        Body { bytes, is_bytes }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message(text: &'static str) -> Packet {
-        Packet::Message(Message::Text(text.into()))
+    #[test]
+    fn a_client_that_does_not_say_4_means_3() {
+        let asked = |query| Dialect::asked_by(&Query::parse(query));
+        assert_eq!(asked("EIO=4"), Dialect { revision: Revision::V4, base64: false });
+        assert_eq!(asked("EIO=3&b64="), Dialect { revision: Revision::V3, base64: false });
+        assert_eq!(asked("b64=1"), Dialect { revision: Revision::V3, base64: true });
+        assert_eq!(asked("EIO=5").revision, Revision::V3);
     }
 
     #[test]
-    fn packets_of_revision_3_have_their_length_in_front() {
-        let body =
-            "96:0{\"sid\":\"x\"}".replace("96", "12") + "2:40" + "3:4😀" + "6:b4AQI=" + "1:3";
-        let packets: Result<Vec<_>, _> =
-            Revision::V3.decode_body(body.into()).into_iter().collect();
-        let binary = Packet::Message(Message::Binary(Bytes::from_static(&[1, 2])));
-        let open = Packet::Open("{\"sid\":\"x\"}".into());
-        let expected = [open, message("0"), message("😀"), binary, Packet::Pong(Bytes::new())];
-        assert_eq!(packets.unwrap(), expected);
-    }
-
-    #[test]
-    fn what_is_written_is_read_again() {
-        let packets = [Outgoing::text("4é😀"), Outgoing::binary(vec![0, 255]), Outgoing::text("2")];
-        let body = Revision::V3.encode_body(&packets);
-        assert_eq!(body, "4:4é😀6:b4AP8=1:2");
-        assert!(Revision::V3.decode_body(body).iter().all(Result::is_ok));
-    }
-
-    #[test]
-    fn what_is_no_body_ends_where_it_goes_wrong() {
-        for body in ["x", ":4", "2:4", "1:😀", "99999999999999999999:4", "4a", "-1:4"] {
-            let packets = Revision::V3.decode_body(body.into());
-            assert_eq!(packets.len(), 1, "{body}");
-            assert!(packets[0].is_err(), "{body}");
-        }
-        let packets = Revision::V3.decode_body("2:4a9:4b".into());
-        assert_eq!(packets[0], Ok(message("a")));
-        assert!(packets[1].is_err() && packets.len() == 2);
-    }
-
-    #[test]
-    fn binary_frames_of_revision_3_begin_with_their_type() {
-        let decode = |bytes: &'static [u8]| {
-            Revision::V3.decode_message(Message::Binary(Bytes::from_static(bytes)))
+    fn only_binary_differs() {
+        let packets = [Outgoing::text("4a"), Outgoing::binary(vec![1, 2])];
+        let written = |revision, base64| {
+            let dialect = Dialect { revision, base64 };
+            let body = dialect.encode_body(&packets);
+            assert_eq!(dialect.to_websocket(packets[0].clone()), packets[0]);
+            (dialect.to_websocket(packets[1].clone()), body.bytes, body.is_bytes)
         };
-        let expected = Packet::Message(Message::Binary(Bytes::from_static(&[9])));
-        assert_eq!(decode(&[4, 9]), Ok(expected));
-        assert!(decode(&[]).is_err() && decode(&[7, 9]).is_err());
+        let body = |text: &'static str| Bytes::from(text);
+        let binary = Outgoing::binary(vec![1, 2]);
+        assert_eq!(written(Revision::V4, false), (binary, body("4a\u{1e}bAQI="), false));
+        let text = Outgoing::text("bAQI=");
+        assert_eq!(written(Revision::V4, true), (text, body("4a\u{1e}bAQI="), false));
+        let text = Outgoing::text("b4AQI=");
+        assert_eq!(written(Revision::V3, true), (text, body("2:4a6:b4AQI="), false));
+        let bytes = Bytes::from_static(b"\x00\x02\xff4a\x01\x03\xff\x04\x01\x02");
+        assert_eq!(written(Revision::V3, false), (Outgoing::binary(vec![4, 1, 2]), bytes, true));
     }
 }

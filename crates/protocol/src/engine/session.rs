@@ -10,18 +10,18 @@ use std::{
 use bytes::{Buf, Bytes};
 
 use super::{
-    Message, Outgoing, Packet, PacketError, Transport,
+    Dialect, Message, Outgoing, Packet, PacketError, Revision, Transport,
     heartbeat::{Due, Heartbeat},
     outbox::Outbox,
-    payload,
 };
 
 /// How sessions behave; one for all sessions of a server.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How long after the handshake, and after each pong, a ping goes out. Default 25 s.
+    /// How long after the handshake, and after each pong, a ping goes out. Default 25 s. In revision
+    /// 3 it is the client that pings, in this interval.
     pub ping_interval: Duration,
-    /// How long a pong is waited for. Default 20 s.
+    /// How long a pong, or in revision 3 a ping that is due, is waited for. Default 20 s.
     pub ping_timeout: Duration,
     /// How long a WebSocket may take to take a polling session over. Default 10 s.
     pub upgrade_timeout: Duration,
@@ -58,8 +58,10 @@ pub enum Input {
     PollAborted(RequestId),
     /// A POST came; its body is still on the way.
     PostOpened(RequestId),
-    /// The whole body is here.
+    /// The whole body is here, and it is text.
     PostReceived(RequestId, Bytes),
+    /// The whole body is here, and it is bytes, which are for revision 3 only.
+    BinaryPostReceived(RequestId, Bytes),
     /// The body is over the limit and is not read.
     PostTooLarge(RequestId),
     /// The body has a content type that this revision does not know.
@@ -96,6 +98,8 @@ pub enum Event {
 pub enum Response {
     /// 200 with these packets, for a GET.
     Payload(Bytes),
+    /// 200 with these packets, for a GET, as bytes that are no text.
+    BinaryPayload(Bytes),
     /// 200 with `ok`, for a POST.
     Ok,
     /// 400 without a body: the request overlaps another one, or its session is over.
@@ -117,7 +121,7 @@ pub enum CloseReason {
     TransportError,
     /// What came is no Engine.IO packet.
     ParseError,
-    /// No pong came in time.
+    /// No pong came in time, or in revision 3 no ping.
     PingTimeout,
     /// This end closed the session.
     ForcedClose,
@@ -181,11 +185,20 @@ pub struct Session {
     outbox: Outbox,
     /// What is left of a POST's body. It is decoded packet by packet as the application takes
     /// events, so that what it answers to one packet is sent before the next one does harm.
-    body: Option<Box<(RequestId, Bytes)>>,
+    body: Option<Box<Body>>,
     /// There are none to speak of: what a WebSocket brings is told at once.
     events: VecDeque<Event>,
     /// Answers that are decided and not yet fetched.
     answers: Vec<(RequestId, Response)>,
+}
+
+/// What is left of a POST's body.
+#[derive(Debug)]
+struct Body {
+    post: RequestId,
+    rest: Bytes,
+    /// Whether it is no text.
+    is_bytes: bool,
 }
 
 #[derive(Debug)]
@@ -243,29 +256,49 @@ enum Probe {
 
 impl Session {
     /// A session that a GET opened: its answer is the handshake, and nothing else.
-    pub fn polling(now: Instant, config: &Config, open: Outgoing, poll: RequestId) -> Self {
+    pub fn polling(
+        now: Instant,
+        config: &Config,
+        dialect: Dialect,
+        open: Outgoing,
+        poll: RequestId,
+    ) -> Self {
         let phase = Phase::Polling { poll: None, post: None, candidate: None };
-        let mut session = Self::new(now, config, phase);
-        session.answers.push((poll, Response::Payload(open.into_bytes())));
+        let mut session = Self::new(now, config, dialect, phase);
+        session.answers.push((poll, payload(dialect, &[open])));
         session
     }
 
     /// A session that a WebSocket opened.
-    pub fn websocket(now: Instant, config: &Config, open: Outgoing, id: WebSocketId) -> Self {
-        let mut session = Self::new(now, config, Phase::WebSocket(id));
+    ///
+    /// What [`poll_websocket`](Self::poll_websocket) gives is the same in every dialect; the driver
+    /// puts it through [`Dialect::to_websocket`].
+    pub fn websocket(
+        now: Instant,
+        config: &Config,
+        dialect: Dialect,
+        open: Outgoing,
+        id: WebSocketId,
+    ) -> Self {
+        let mut session = Self::new(now, config, dialect, Phase::WebSocket(id));
         session.outbox.push(now, open);
         session
     }
 
-    fn new(now: Instant, config: &Config, phase: Phase) -> Self {
+    fn new(now: Instant, config: &Config, dialect: Dialect, phase: Phase) -> Self {
         Self {
             phase,
-            heartbeat: Heartbeat::new(now, config.ping_interval),
-            outbox: Outbox::new(now),
+            heartbeat: Heartbeat::new(now, config, dialect.revision),
+            outbox: Outbox::new(now, dialect),
             body: None,
             events: VecDeque::new(),
             answers: Vec::new(),
         }
+    }
+
+    /// The revision that the client speaks.
+    pub fn revision(&self) -> Revision {
+        self.outbox.dialect.revision
     }
 
     /// The transport on which packets leave now.
@@ -329,13 +362,16 @@ impl Session {
                 }
             }
             Input::PostOpened(id) => self.post_opened(now, id),
-            Input::PostReceived(id, body) => self.post_received(id, body),
+            Input::PostReceived(id, body) => self.post_received(id, body, false),
+            Input::BinaryPostReceived(id, body) if self.revision() == Revision::V3 => {
+                self.post_received(id, body, true);
+            }
             Input::PostTooLarge(id) => {
                 if self.finish_post(id) {
                     self.answers.push((id, Response::TooLarge));
                 }
             }
-            Input::PostUnsupported(id) => {
+            Input::BinaryPostReceived(id, _) | Input::PostUnsupported(id) => {
                 if self.finish_post(id) {
                     self.answers.push((id, Response::Refused));
                     self.end(now, CloseReason::TransportError);
@@ -384,11 +420,11 @@ impl Session {
                     text.advance(1);
                     Message::Text(text)
                 }
-                Message::Text(text) => {
-                    self.packet(now, config, Packet::decode(text));
+                binary @ Message::Binary(_) if self.revision() == Revision::V4 => binary,
+                other => {
+                    self.packet(now, config, self.revision().decode_message(other));
                     return self.events.pop_front();
                 }
-                binary @ Message::Binary(_) => binary,
             };
             self.heartbeat.handle_packet(now, config.ping_timeout);
             return Some(Event::Message(message));
@@ -449,7 +485,7 @@ impl Session {
 
     /// What a WebSocket is to write, appended to `frames`, and whether it goes on after that.
     /// `unwritten_bytes` of what it was given before could not be written yet: as long as there are
-    /// some it is given a ping at most, which it writes before them.
+    /// some it is given its heartbeat at most, which it writes before them.
     pub fn poll_websocket(
         &mut self,
         now: Instant,
@@ -461,7 +497,7 @@ impl Session {
             Phase::WebSocket(current) if *current == id => {
                 self.outbox.set_unwritten(now, unwritten_bytes);
                 if self.outbox.is_blocked() {
-                    frames.extend(self.outbox.hand_over_ping());
+                    frames.extend(self.outbox.hand_over_heartbeat());
                 } else {
                     frames.extend(self.outbox.hand_over());
                 }
@@ -537,7 +573,7 @@ impl Session {
             Phase::Closing { .. } => {
                 if self.outbox.is_empty() {
                     let farewell = [Outgoing::NOOP, Outgoing::CLOSE];
-                    self.answers.push((id, Response::Payload(payload::encode(farewell.iter()))));
+                    self.answers.push((id, payload(self.outbox.dialect, &farewell)));
                     self.phase = Phase::Closed(End::Polling);
                 } else {
                     let payload = self.take_payload(now);
@@ -572,7 +608,7 @@ impl Session {
         }
     }
 
-    fn post_received(&mut self, id: RequestId, body: Bytes) {
+    fn post_received(&mut self, id: RequestId, body: Bytes, is_bytes: bool) {
         match self.phase {
             Phase::Closing { .. } => {
                 // One that our close met on its way is cut.
@@ -580,13 +616,15 @@ impl Session {
                     self.answers.push((id, Response::Ok));
                 }
                 // Both ends have said it now.
-                if payload::decode(body).any(|packet| packet == Ok(Packet::Close)) {
+                let mut packets = self.revision().decode_body(body, is_bytes);
+                if packets.any(|packet| packet == Ok(Packet::Close)) {
                     self.phase = Phase::Closed(End::Polling);
                     self.outbox.clear();
                 }
             }
             Phase::Polling { post, .. } if post == Some(id) => {
-                self.body.get_or_insert_with(|| Box::new((id, body)));
+                let body = Body { post: id, rest: body, is_bytes };
+                self.body.get_or_insert_with(|| Box::new(body));
             }
             _ => (),
         }
@@ -594,11 +632,13 @@ impl Session {
 
     /// Takes the next packet of a POST's body in; false if none is left.
     fn decode_packet(&mut self, now: Instant, config: &Config) -> bool {
-        let Some((id, body)) = self.body.take().map(|body| *body) else { return false };
-        let (packet, rest) = payload::decode_first(body);
+        let Some(Body { post, rest, is_bytes }) = self.body.take().map(|body| *body) else {
+            return false;
+        };
+        let (packet, rest) = self.revision().decode_first(rest, is_bytes);
         match rest {
-            Some(rest) => self.body = Some(Box::new((id, rest))),
-            None if self.finish_post(id) => self.answers.push((id, Response::Ok)),
+            Some(rest) => self.body = Some(Box::new(Body { post, rest, is_bytes })),
+            None if self.finish_post(post) => self.answers.push((post, Response::Ok)),
             None => (),
         }
         self.packet(now, config, packet);
@@ -614,11 +654,7 @@ impl Session {
     ) {
         match &mut self.phase {
             Phase::WebSocket(current) if *current == id => {
-                let packet = match message {
-                    Message::Text(text) => Packet::decode(text),
-                    binary @ Message::Binary(_) => Ok(Packet::Message(binary)),
-                };
-                self.packet(now, config, packet);
+                self.packet(now, config, self.revision().decode_message(message));
             }
             Phase::Polling { candidate: slot, .. } => {
                 let Some(candidate) = slot.as_mut().filter(|candidate| candidate.id == id) else {
@@ -652,7 +688,7 @@ impl Session {
         // What is left of a body came before, and may end the session.
         while self.decode_packet(now, config) {}
         if let Phase::Polling { poll, candidate, .. } = &mut self.phase {
-            let close = Response::Payload(Outgoing::CLOSE.into_bytes());
+            let close = payload(self.outbox.dialect, &[Outgoing::CLOSE]);
             self.answers.extend(poll.take().map(|poll| (poll, close)));
             // A client in a hurry may not have its answers to the probe yet; they come first.
             if let Some(Candidate { probe: Probe::Answering { probes, .. }, .. }) =
@@ -684,18 +720,23 @@ impl Session {
 
     /// A packet came on the session's transport.
     fn packet(&mut self, now: Instant, config: &Config, packet: Result<Packet, PacketError>) {
+        let revision = self.revision();
         match packet {
-            Ok(Packet::Pong(_)) => {
+            Ok(Packet::Pong(_)) if revision == Revision::V4 => {
                 self.heartbeat.handle_pong(now, config.ping_interval);
                 return;
+            }
+            Ok(Packet::Ping(_)) if revision == Revision::V3 => {
+                self.heartbeat.handle_ping(now, config);
+                self.outbox.push_pong();
             }
             Ok(Packet::Message(message)) => self.events.push_back(Event::Message(message)),
             Ok(Packet::Close) => {
                 self.release_poll();
                 self.end(now, CloseReason::TransportClose);
             }
-            // Revision 4 turned the heartbeat around: only servers ping.
-            Ok(Packet::Ping(_)) => self.end(now, CloseReason::TransportError),
+            // Revision 4 turned the heartbeat around: only one end pings.
+            Ok(Packet::Ping(_) | Packet::Pong(_)) => self.end(now, CloseReason::TransportError),
             Ok(Packet::Open(_) | Packet::Upgrade | Packet::Noop) => (),
             Err(_) => self.end(now, CloseReason::ParseError),
         }
@@ -762,7 +803,7 @@ impl Session {
     fn release_poll(&mut self) {
         if let Phase::Polling { poll, .. } = &mut self.phase {
             if self.outbox.is_empty() {
-                let noop = Response::Payload(Outgoing::NOOP.into_bytes());
+                let noop = payload(self.outbox.dialect, &[Outgoing::NOOP]);
                 self.answers.extend(poll.take().map(|poll| (poll, noop)));
             }
         }
@@ -780,7 +821,7 @@ impl Session {
 
     fn take_payload(&mut self, now: Instant) -> Response {
         let packets: Vec<_> = self.outbox.take(now).collect();
-        Response::Payload(payload::encode(packets.iter()))
+        payload(self.outbox.dialect, &packets)
     }
 
     /// Answers the POST that is under way: well if its body is here, not at all otherwise.
@@ -819,4 +860,10 @@ impl Session {
         }
         self.events.push_back(Event::Closed(reason));
     }
+}
+
+/// The answer to a GET, with these packets.
+fn payload(dialect: Dialect, packets: &[Outgoing]) -> Response {
+    let body = dialect.encode_body(packets);
+    if body.is_bytes { Response::BinaryPayload(body.bytes) } else { Response::Payload(body.bytes) }
 }

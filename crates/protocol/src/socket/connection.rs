@@ -9,7 +9,7 @@ use std::{
 use bytestring::ByteString;
 
 use super::{Ack, DecodeError, Decoder, Event, Limits, Packet, Parser, parser::AnyDecoder};
-use crate::engine::Message;
+use crate::engine::{Message, Query, Revision};
 
 /// A socket as the connection sees it: its place in one namespace.
 pub trait Member {
@@ -43,7 +43,8 @@ pub enum Action<S> {
     Connect {
         /// Its name.
         namespace: ByteString,
-        /// A JSON object.
+        /// A JSON object. A client of Engine.IO 3 has none; it says the same with a query behind the
+        /// namespace, `40/admin?token=1,`, which is made one here.
         auth: Option<ByteString>,
     },
     /// An event for this socket.
@@ -87,6 +88,7 @@ pub enum Violation {
 pub struct Connection<S> {
     decoder: AnyDecoder,
     limits: Arc<Limits>,
+    revision: Revision,
     members: Vec<(Box<str>, S)>,
     /// Sockets that the client has left, until nothing runs for them any more.
     left: Vec<S>,
@@ -125,11 +127,20 @@ impl<S: Member + Clone> Connection<S> {
         Self {
             decoder,
             limits,
+            revision: Revision::default(),
             members: Vec::new(),
             left: Vec::new(),
             connect_by: Some(now + connect_timeout),
             attachments_by: None,
         }
+    }
+
+    /// The revision of Engine.IO that carries the connection. Default 4. In 3, which Socket.IO 1 and 2
+    /// speak over it, a client is in the main namespace without having asked: the application
+    /// begins with that.
+    pub fn with_revision(mut self, revision: Revision) -> Self {
+        self.revision = revision;
+        self
     }
 
     /// Takes a message in. `None`: nothing is to be done (yet).
@@ -151,6 +162,10 @@ impl<S: Member + Clone> Connection<S> {
         self.attachments_by = None;
         match packet {
             Packet::Connect { namespace, payload } => {
+                let (namespace, payload) = match self.revision {
+                    Revision::V3 => split_query(&namespace),
+                    Revision::V4 => (namespace, payload),
+                };
                 self.forget_the_released();
                 if self.member(&namespace).is_some_and(|member| !is_over(member)) {
                     return Err(Violation::ConnectedTwice);
@@ -248,6 +263,15 @@ impl<S: Member + Clone> Connection<S> {
     }
 }
 
+/// `/admin?token=1` is the namespace `/admin` and the auth `{"token":"1"}`.
+fn split_query(namespace: &ByteString) -> (ByteString, Option<ByteString>) {
+    let Some((name, query)) = namespace.split_once('?') else { return (namespace.clone(), None) };
+    let query = Query::parse(query);
+    let auth: serde_json::Map<_, _> =
+        query.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    (name.into(), Some(serde_json::Value::Object(auth).to_string().into()))
+}
+
 fn is_over<S: Member>(member: &S) -> bool {
     matches!(member.standing(), Standing::Refused | Standing::Gone)
 }
@@ -319,6 +343,26 @@ mod tests {
         assert!(matches!(rig.say(r#"2["a"]"#), Ok(None)));
         rig.join("0");
         assert_eq!(rig.connection.members().count(), 1);
+    }
+
+    #[test]
+    fn the_query_of_a_namespace_is_the_auth_of_an_old_client() {
+        let mut rig = Rig::new();
+        let joined = |rig: &mut Rig, packet| match rig.say(packet) {
+            Ok(Some(Action::Connect { namespace, auth })) => {
+                (namespace.to_string(), auth.map(|auth| auth.to_string()))
+            }
+            other => panic!("{packet}: {other:?}"),
+        };
+        let as_it_is = ("/a?b=c".to_owned(), None);
+        assert_eq!(joined(&mut rig, "0/a?b=c,"), as_it_is);
+        rig.connection = rig.connection.with_revision(Revision::V3);
+        let auth = r#"{"b":"c d","e":"\"2\""}"#;
+        assert_eq!(
+            joined(&mut rig, "0/a?b=c%20d&e=1&e=%222%22,"),
+            ("/a".to_owned(), Some(auth.to_owned()))
+        );
+        assert_eq!(joined(&mut rig, "0/a,"), ("/a".to_owned(), None));
     }
 
     #[test]

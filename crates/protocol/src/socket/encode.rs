@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{DecodeError, Decoder, Limits, Packet};
 use crate::{
     Sid,
-    engine::{Kind, Message, Outgoing},
+    engine::{Kind, Message, Outgoing, Revision},
 };
 
 /// A packet on its way out: its text, then its attachments, which stay adjacent. A clone shares
@@ -168,16 +168,33 @@ pub fn connect_request(namespace: &str, payload: Option<&str>) -> EncodedPacket 
     EncodedPacket::text(text)
 }
 
-/// A server's yes: `40/admin,{"sid":"…"}`.
-pub fn connect(namespace: &str, sid: &Sid) -> EncodedPacket {
+/// A server's yes: `40/admin,{"sid":"…"}`. Clients of Engine.IO 3 know their ids by themselves and
+/// get `40/admin,`.
+pub fn connect(revision: Revision, namespace: &str, sid: &Sid) -> EncodedPacket {
+    if revision == Revision::V3 {
+        return connect_request(namespace, None);
+    }
     let mut text = head(b'0', namespace, 32);
     write!(text, r#"{{"sid":"{sid}"}}"#).expect("writing to memory does not fail");
     EncodedPacket::text(text)
 }
 
-/// A server's no: `44/admin,{"message":"Not authorized","data":{…}}`. `data` is JSON.
-pub fn connect_error(namespace: &str, message: &str, data: Option<&str>) -> EncodedPacket {
+/// A server's no: `44/admin,{"message":"Not authorized","data":{…}}`. `data` is JSON. Clients of
+/// Engine.IO 3 get the data alone, `44/admin,{…}`, or the message alone, `44/admin,"Not authorized"`.
+pub fn connect_error(
+    revision: Revision,
+    namespace: &str,
+    message: &str,
+    data: Option<&str>,
+) -> EncodedPacket {
     let mut text = head(b'4', namespace, 32 + message.len());
+    if revision == Revision::V3 {
+        match data {
+            Some(data) => text.extend_from_slice(data.as_bytes()),
+            None => write_string(&mut text, message),
+        }
+        return EncodedPacket::text(text);
+    }
     text.extend_from_slice(br#"{"message":"#);
     write_string(&mut text, message);
     if let Some(data) = data {
@@ -232,6 +249,7 @@ mod tests {
 
     #[test]
     fn packets_encode_as_the_reference_writes_them() {
+        use Revision::{V3, V4};
         let sid = "oSO0OpakMV_3jnilAAAA".parse().unwrap();
         let placeholder = r#"{"_placeholder":true,"num":0}"#;
         let one = || vec![Bytes::from_static(&[1])];
@@ -240,18 +258,22 @@ mod tests {
         let mut binary_ack = PacketBuilder::ack("/", 15);
         binary_ack.json().extend_from_slice(placeholder.as_bytes());
         let vectors = [
-            (connect("/", &sid), r#"40{"sid":"oSO0OpakMV_3jnilAAAA"}"#),
-            (connect("/admin", &sid), r#"40/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}"#),
+            (connect(V4, "/", &sid), r#"40{"sid":"oSO0OpakMV_3jnilAAAA"}"#),
+            (connect(V4, "/admin", &sid), r#"40/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}"#),
+            (connect(V3, "/", &sid), "40"),
+            (connect(V3, "/admin", &sid), "40/admin,"),
+            (connect_error(V3, "/", "no", None), r#"44"no""#),
+            (connect_error(V3, "/x", "no", Some(r#"{"code":7}"#)), r#"44/x,{"code":7}"#),
             (connect_request("/", None), "40"),
             (connect_request("/admin", Some(r#"{"a":1}"#)), r#"40/admin,{"a":1}"#),
             (disconnect("/"), "41"),
             (disconnect("/admin"), "41/admin,"),
             (
-                connect_error("/x", "Invalid namespace", None),
+                connect_error(V4, "/x", "Invalid namespace", None),
                 r#"44/x,{"message":"Invalid namespace"}"#,
             ),
             (
-                connect_error("/", "no \"way\"", Some(r#"{"code":7}"#)),
+                connect_error(V4, "/", "no \"way\"", Some(r#"{"code":7}"#)),
                 r#"44{"message":"no \"way\"","data":{"code":7}}"#,
             ),
             (event("/", None, "foo", "").finish(vec![]), r#"42["foo"]"#),

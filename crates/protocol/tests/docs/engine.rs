@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sockeye_protocol::engine::{
     Handshake, Message, Method, Outgoing, Packet, PacketError, Query, Refusal, RequestLine,
-    Transport, Transports, Wanted, check, payload,
+    Revision, Transport, Transports, Wanted, check, payload,
 };
 
 use crate::{Direction, Line, hex};
@@ -103,9 +103,9 @@ pub(crate) fn check_request(line: &Line) {
     };
     let query = Query::parse(query.strip_prefix('?').expect("a query begins with ?"));
     let line_of_request = RequestLine { method, query: &query, upgrade };
-    let verdict = check(line_of_request, Transports::ALL, |sid| match sid {
-        "P" => Some(Transport::Polling),
-        "W" => Some(Transport::WebSocket),
+    let verdict = check(line_of_request, Transports::ALL, false, |sid| match sid {
+        "P" => Some((Transport::Polling, Revision::V4)),
+        "W" => Some((Transport::WebSocket, Revision::V4)),
         _ => None,
     });
     let verdict = match verdict {

@@ -7,6 +7,8 @@
 
 use std::{fs, path::Path};
 
+use sockeye_protocol::engine::Revision;
+
 mod client;
 mod connection;
 mod engine;
@@ -112,7 +114,8 @@ fn check(page: &str, block: &Block) -> usize {
         "payload" => block.lines.iter().for_each(engine::check_payload),
         "request" => block.lines.iter().for_each(engine::check_request),
         "refusal" => engine::check_refusals(&block.lines),
-        "session" => session::check(&block.lines),
+        "session" => session::check(&block.lines, Revision::V4),
+        "session-3" => session::check(&block.lines, Revision::V3),
         "client-session" => client::check(&block.lines),
         "socket-packet" => block.lines.iter().for_each(socket::check_packet),
         "connection" => connection::check(&block.lines),

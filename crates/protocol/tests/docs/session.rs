@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sockeye_protocol::engine::{
-    Config, Event, Input, Kind, Message, Outgoing, RequestId, Response, Session, WebSocketId,
-    WebSocketState,
+    Config, Dialect, Event, Input, Kind, Message, Outgoing, RequestId, Response, Revision, Session,
+    WebSocketId, WebSocketState,
 };
 
 use crate::{Line, engine::describe_message, escape, hex, unescape, unhex};
@@ -60,6 +60,7 @@ pub(crate) fn message(what: &str) -> Message {
 }
 
 struct Rig {
+    dialect: Dialect,
     session: Session,
     config: Config,
     start: Instant,
@@ -73,21 +74,31 @@ struct Rig {
 
 impl Rig {
     /// The first line opens the session.
-    fn new(first: &Step) -> Self {
+    fn new(first: &Step, revision: Revision) -> Self {
         let start = Instant::now();
         let config = Config::default();
+        let dialect = Dialect { revision, base64: false };
         let open = Outgoing::text("0{…}");
         let (mut requests, mut websockets) = (Vec::new(), Vec::new());
         let session = if first.channel == "WS" {
             websockets.push((first.channel.clone(), WebSocketId(0)));
-            Session::websocket(start, &config, open, WebSocketId(0))
+            Session::websocket(start, &config, dialect, open, WebSocketId(0))
         } else {
             requests.push((first.channel.clone(), RequestId(0), true));
-            Session::polling(start, &config, open, RequestId(0))
+            Session::polling(start, &config, dialect, open, RequestId(0))
         };
         let happened = Vec::new();
-        let mut rig =
-            Self { session, config, start, now: start, next_id: 0, requests, websockets, happened };
+        let mut rig = Self {
+            dialect,
+            session,
+            config,
+            start,
+            now: start,
+            next_id: 0,
+            requests,
+            websockets,
+            happened,
+        };
         rig.collect();
         rig
     }
@@ -153,7 +164,10 @@ impl Rig {
                 self.handle(match what {
                     "too large" => Input::PostTooLarge(id),
                     "of octets" => Input::PostUnsupported(id),
-                    body => Input::PostReceived(id, Bytes::from(body.to_owned())),
+                    body => match message(body) {
+                        Message::Text(body) => Input::PostReceived(id, body),
+                        Message::Binary(body) => Input::BinaryPostReceived(id, body),
+                    },
                 });
             }
             ("WS", "opens") => {
@@ -179,7 +193,10 @@ impl Rig {
                 let packet = what.strip_prefix("sends ").unwrap_or_else(|| {
                     panic!("{}: the application cannot do `{what}`", step.place)
                 });
-                let packet = Outgoing::text(packet.to_owned());
+                let packet = match message(packet) {
+                    Message::Text(packet) => Outgoing::text(packet),
+                    Message::Binary(data) => Outgoing::binary(data),
+                };
                 self.session.send(self.now, &self.config, [packet]);
             }
             _ => panic!("{}: no such channel", step.place),
@@ -209,6 +226,7 @@ impl Rig {
                     self.requests.push((name, id, is_complete));
                     continue;
                 }
+                Some(Response::BinaryPayload(body)) => format!("bytes {}", hex(&body)),
                 Some(Response::Payload(body)) => String::from_utf8(body.to_vec()).expect("text"),
                 Some(Response::Ok) => "ok".to_owned(),
                 Some(Response::Refused) => "400".to_owned(),
@@ -220,7 +238,9 @@ impl Rig {
         for (name, id) in std::mem::take(&mut self.websockets) {
             let mut frames = Vec::new();
             let state = self.session.poll_websocket(self.now, id, 0, &mut frames);
-            frames.iter().for_each(|packet| self.note('←', &name, &frame(packet)));
+            for packet in frames {
+                self.note('←', &name, &frame(&self.dialect.to_websocket(packet)));
+            }
             match state {
                 WebSocketState::Open => self.websockets.push((name, id)),
                 WebSocketState::Closing => self.note('←', &name, "closes"),
@@ -230,9 +250,9 @@ impl Rig {
     }
 }
 
-pub(crate) fn check(lines: &[Line]) {
+pub(crate) fn check(lines: &[Line], revision: Revision) {
     let steps: Vec<_> = lines.iter().map(Step::parse).collect();
-    let mut rig = Rig::new(&steps[0]);
+    let mut rig = Rig::new(&steps[0], revision);
     let is_played = |step: &Step| match step.arrow {
         '→' => true,
         '←' => false,

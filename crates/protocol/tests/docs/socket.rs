@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sockeye_protocol::{
-    engine::Kind,
+    engine::{Kind, Revision},
     socket::{
         Ack, DecodeError, Decoder, EncodedPacket, Event, Limits, Packet, PacketBuilder, Payload,
         connect, connect_error, disconnect,
@@ -68,7 +68,7 @@ fn encode(packet: &Packet) -> EncodedPacket {
     match packet {
         Packet::Connect { namespace, payload: Some(payload) } => {
             let Connected { sid } = serde_json::from_str(payload).expect("a server's connect");
-            connect(namespace, &sid.parse().expect("a sid"))
+            connect(Revision::V4, namespace, &sid.parse().expect("a sid"))
         }
         Packet::Connect { payload: None, .. } => panic!("a server's connect has a payload"),
         Packet::Disconnect { namespace } => disconnect(namespace),
@@ -84,7 +84,7 @@ fn encode(packet: &Packet) -> EncodedPacket {
         }
         Packet::ConnectError { namespace, payload } => {
             let Refused { message, data } = serde_json::from_str(payload).expect("an object");
-            connect_error(namespace, message, data.map(RawValue::get))
+            connect_error(Revision::V4, namespace, message, data.map(RawValue::get))
         }
     }
 }

@@ -2,6 +2,7 @@
 //! that delays, stalls and cuts under simulated time. A failure prints the seed that replays it.
 
 mod client;
+mod old;
 mod pair;
 mod random;
 mod seed;

@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 use sockeye_protocol::engine::{
     ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Config,
-    Event, Failure, Handshake, Input, Kind, Message, Outgoing, RequestId, Response, Session,
-    Transport, WebSocketId, WebSocketState,
+    Dialect, Event, Failure, Handshake, Input, Kind, Message, Outgoing, RequestId, Response,
+    Revision, Session, Transport, WebSocketId, WebSocketState,
 };
 
 use crate::seed::Rng;
@@ -98,6 +98,7 @@ pub(crate) struct Pair {
     pub(crate) now: Instant,
     pub(crate) client: ClientSession,
     pub(crate) server: Option<Session>,
+    dialect: Dialect,
     pub(crate) config: Config,
     handshake: Handshake,
     /// What is on its way, by the time of its arrival.
@@ -124,6 +125,9 @@ pub(crate) const MAX_PAYLOAD: usize = 1000;
 impl Pair {
     pub(crate) fn new(seed: u64, on: Transport, link: Link, client: ClientConfig) -> Self {
         let start = Instant::now();
+        // Our client asks for base64 in revision 3.
+        let is_old = client.revision == Revision::V3;
+        let dialect = Dialect { revision: client.revision, base64: is_old };
         let config = Config::default();
         let handshake = Handshake {
             sid: "49TeYsySa4zpYsxQAAAA".parse().unwrap(),
@@ -142,6 +146,7 @@ impl Pair {
             now: start,
             client,
             server: None,
+            dialect,
             config,
             handshake,
             wire: BTreeMap::new(),
@@ -352,7 +357,8 @@ impl Pair {
                     self.tell_server(Input::PollOpened(id));
                 } else {
                     let open = self.handshake.encode();
-                    self.server = Some(Session::polling(self.now, &self.config, open, id));
+                    self.server =
+                        Some(Session::polling(self.now, &self.config, self.dialect, open, id));
                     self.drain_server();
                 }
             }
@@ -389,7 +395,8 @@ impl Pair {
                     self.tell_server(Input::WebSocketOpened(id));
                 } else {
                     let open = self.handshake.encode();
-                    self.server = Some(Session::websocket(self.now, &self.config, open, id));
+                    self.server =
+                        Some(Session::websocket(self.now, &self.config, self.dialect, open, id));
                     self.drain_server();
                 }
             }
@@ -420,6 +427,7 @@ impl Pair {
                 let Some(is_get) = self.asked.remove(&id) else { return };
                 let (status, body) = match response {
                     Response::Payload(body) => (200, body),
+                    Response::BinaryPayload(body) => panic!("nobody asked for {body:?}"),
                     Response::Ok => (200, Bytes::from("ok")),
                     Response::Refused => (400, Bytes::new()),
                     Response::TooLarge => (413, Bytes::new()),
@@ -572,6 +580,7 @@ impl Pair {
                         self.send(To::Client, channel, Arrival::Message(id, bad));
                     }
                     _ => {
+                        let packet = self.dialect.to_websocket(packet);
                         let arrival = Arrival::Message(id, message(&packet));
                         self.send(To::Client, channel, arrival);
                     }

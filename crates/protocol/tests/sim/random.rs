@@ -9,7 +9,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use sockeye_protocol::engine::{
     ClientConfig, ClientEvent, ClientInput, ClientOutput, ClientSession, CloseReason, Config,
-    Event, Failure, Input, Message, Outgoing, RequestId, Response, Session, WebSocketId,
+    Dialect, Event, Failure, Input, Message, Outgoing, RequestId, Response, Session, WebSocketId,
     WebSocketState,
 };
 
@@ -104,10 +104,10 @@ impl Driver {
         let open = Outgoing::text("0{}");
         let mut pending = HashMap::new();
         let session = if on_websocket {
-            Session::websocket(now, &config, open, WebSocketId(0))
+            Session::websocket(now, &config, Dialect::default(), open, WebSocketId(0))
         } else {
             pending.insert(RequestId(0), Pending::Poll);
-            Session::polling(now, &config, open, RequestId(0))
+            Session::polling(now, &config, Dialect::default(), open, RequestId(0))
         };
         Self {
             now,

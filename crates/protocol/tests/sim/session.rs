@@ -7,8 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use sockeye_protocol::engine::{
-    CloseReason, Config, Event, Input, Message, Outgoing, RequestId, Response, Session, Transport,
-    WebSocketId, WebSocketState,
+    CloseReason, Config, Dialect, Event, Input, Message, Outgoing, RequestId, Response, Session,
+    Transport, WebSocketId, WebSocketState,
 };
 
 use crate::pair::{millis, secs};
@@ -29,7 +29,13 @@ impl Rig {
     /// A session on polling whose handshake has been fetched: no poll is open.
     fn polling() -> Self {
         let (start, config) = (Instant::now(), Config::default());
-        let session = Session::polling(start, &config, Outgoing::text("0{}"), RequestId(0));
+        let session = Session::polling(
+            start,
+            &config,
+            Dialect::default(),
+            Outgoing::text("0{}"),
+            RequestId(0),
+        );
         let mut rig = Self { start, now: start, config, session, told: Vec::new() };
         assert_eq!(rig.answer(0), payload("0{}"));
         rig
@@ -37,7 +43,8 @@ impl Rig {
 
     fn websocket() -> Self {
         let (start, config) = (Instant::now(), Config::default());
-        let session = Session::websocket(start, &config, Outgoing::text("0{}"), WS);
+        let session =
+            Session::websocket(start, &config, Dialect::default(), Outgoing::text("0{}"), WS);
         let mut rig = Self { start, now: start, config, session, told: Vec::new() };
         assert_eq!(rig.frames(WS, 0), (vec!["0{}".to_owned()], WebSocketState::Open));
         rig
@@ -162,7 +169,8 @@ const NOTHING: Vec<String> = Vec::new();
 #[test]
 fn the_handshake_is_answered_at_once_and_alone() {
     let (now, config) = (Instant::now(), Config::default());
-    let mut session = Session::polling(now, &config, Outgoing::text("0{}"), RequestId(0));
+    let mut session =
+        Session::polling(now, &config, Dialect::default(), Outgoing::text("0{}"), RequestId(0));
     session.send(now, &config, [Outgoing::text("4a")]);
     assert!(session.has_response(RequestId(0)));
     assert!(!session.is_writable(), "no poll is open");
@@ -176,7 +184,8 @@ fn the_handshake_is_answered_at_once_and_alone() {
 #[test]
 fn a_handshake_that_is_given_up_leaves_the_session_open() {
     let (now, config) = (Instant::now(), Config::default());
-    let mut session = Session::polling(now, &config, Outgoing::text("0{}"), RequestId(0));
+    let mut session =
+        Session::polling(now, &config, Dialect::default(), Outgoing::text("0{}"), RequestId(0));
     session.handle(now, &config, Input::PollAborted(RequestId(0)));
     assert_eq!(session.poll_early_response(RequestId(0)), None, "nobody is there to fetch it");
     assert!(session.is_open());
@@ -185,7 +194,8 @@ fn a_handshake_that_is_given_up_leaves_the_session_open() {
 #[test]
 fn a_session_that_closes_before_its_handshake_is_fetched_answers_it_nevertheless() {
     let (now, config) = (Instant::now(), Config::default());
-    let mut session = Session::polling(now, &config, Outgoing::text("0{}"), RequestId(0));
+    let mut session =
+        Session::polling(now, &config, Dialect::default(), Outgoing::text("0{}"), RequestId(0));
     session.send(now, &config, [Outgoing::text("4a")]);
     session.handle(now, &config, Input::Close);
     assert_eq!(session.poll_response(now, RequestId(0)), payload("0{}"));
@@ -762,7 +772,7 @@ fn another_packet_extends_the_wait_for_a_pong_once() {
 fn a_ping_does_not_overtake_the_handshake() {
     let mut rig = Rig::websocket();
     let open = Outgoing::text("0{}");
-    rig.session = Session::websocket(rig.start, &rig.config, open, WS);
+    rig.session = Session::websocket(rig.start, &rig.config, Dialect::default(), open, WS);
     rig.send("4a");
     rig.tick(rig.config.ping_interval);
     assert_eq!(rig.frames(WS, 0).0, ["0{}", "2", "4a"]);

@@ -75,7 +75,7 @@ impl Socket {
             kind: Kind::Connection,
         };
         // The parser may be the application's, so it is not asked under the lock.
-        let connected = socket::connect(self.0.namespace.name(), &self.id());
+        let connected = socket::connect(self.revision(), self.0.namespace.name(), &self.id());
         let connected = self.core().convert_own(connected);
         {
             let mut state = self.state();
@@ -96,7 +96,8 @@ impl Socket {
     }
 
     fn refuse(&self, error: &ConnectError) {
-        let refusal = self.core().convert_own(error.encode(self.0.namespace.name()));
+        let refusal = error.encode(self.revision(), self.0.namespace.name());
+        let refusal = self.core().convert_own(refusal);
         self.end_elsewhere(DisconnectReason::ServerNamespaceDisconnect, refusal.as_ref());
     }
 

@@ -15,8 +15,8 @@ use self::{
     queue::Queue,
 };
 use super::{
-    CloseReason, Failure, Handshake, Message, Outgoing, Packet, PacketError, RequestId, Revision,
-    Transport, WebSocketId,
+    CloseReason, Dialect, Failure, Handshake, Message, Outgoing, Packet, PacketError, RequestId,
+    Revision, Transport, WebSocketId,
 };
 
 /// How a client's session behaves.
@@ -402,7 +402,7 @@ impl ClientSession {
     }
 
     fn write(&mut self, id: WebSocketId, packet: Outgoing) {
-        let packet = self.config.revision.to_websocket(packet);
+        let packet = Dialect::of_client(self.config.revision).to_websocket(packet);
         self.unwritten += packet.bytes().len();
         self.outputs.push_back(ClientOutput::Write(id, packet));
     }
@@ -416,7 +416,8 @@ impl ClientSession {
             let mut body = self.queue.take_body(self.config.revision, polling.max_payload);
             if let (None, Plan::Leave { said: said @ false, .. }) = (&body, &mut polling.plan) {
                 *said = true;
-                body = Some(self.config.revision.encode_body(&[Outgoing::CLOSE]));
+                let dialect = Dialect::of_client(self.config.revision);
+                body = Some(dialect.encode_body(&[Outgoing::CLOSE]).bytes);
             }
             if let Some(body) = body {
                 let id = RequestId(self.requests);
@@ -476,7 +477,7 @@ impl ClientSession {
         if is_first && self.config.revision == Revision::V4 && Failure::is_old_revision(&body) {
             return self.fail(CloseReason::ParseError, Failure::OldRevision);
         }
-        for packet in self.config.revision.decode_body(body) {
+        for packet in self.config.revision.decode_body(body, false) {
             self.packet(now, packet);
             if self.is_finished() {
                 return;

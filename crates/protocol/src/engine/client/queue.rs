@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::engine::{Outgoing, Revision, payload};
+use crate::engine::{Dialect, Outgoing, Revision, payload};
 
 /// How many packets a POST holds at most. python-engineio refuses bodies of more.
 const MAX_PACKETS: usize = 16;
@@ -58,6 +58,6 @@ impl Queue {
             }
             packets.extend(self.pop());
         }
-        Some(revision.encode_body(&packets))
+        Some(Dialect::of_client(revision).encode_body(&packets).bytes)
     }
 }
