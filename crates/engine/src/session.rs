@@ -372,7 +372,7 @@ impl Inner {
         let deadline = connection.deadline();
         let now = {
             let mut state = self.state();
-            let is_same = state.application_deadline == deadline;
+            let is_same = state.application_deadline == deadline && state.timer_at.is_some();
             state.application_deadline = deadline;
             state.turn = Turn::Free(connection);
             // Nearly always there is nothing more, and nobody waits for the turn.
@@ -673,17 +673,30 @@ mod tests {
         fn handle_close(&mut self, _: CloseReason) {}
     }
 
-    #[tokio::test]
-    async fn a_deadline_that_comes_while_the_application_is_busy_has_its_effect_then() {
-        let (tell, told) = mpsc::channel();
-        let shared = Arc::new(Shared::new(Config::default(), Arc::new(Slow(tell))));
+    fn open(application: impl Application) -> Arc<Inner> {
+        let shared = Arc::new(Shared::new(Config::default(), Arc::new(application)));
         let request = http::Request::get("/engine.io/?EIO=4&transport=websocket").body(()).unwrap();
         let (parts, ()) = request.into_parts();
         let sid = Sid::from_random([7; 15]);
-        let handshake = Handshake::new(parts);
-        let session = Inner::open(&shared, sid, handshake, Transport::WebSocket).unwrap();
+        Inner::open(&shared, sid, Handshake::new(parts), Transport::WebSocket).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_session_of_which_nothing_is_heard_has_a_timer() {
+        let session = open(Slow(mpsc::channel().0));
+        assert!(session.state().timer_at.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_comes_while_the_application_is_busy_has_its_effect_then() {
+        let (tell, told) = mpsc::channel();
+        let session = open(Slow(tell));
         session.receive(now(), WebSocketId(0), Message::Text("4".into()));
         let (at, next) = told.try_recv().unwrap();
-        assert_eq!(next, Some(at + shared.config.session.ping_timeout), "the ping went out");
+        assert_eq!(
+            next,
+            Some(at + session.shared.config.session.ping_timeout),
+            "the ping went out"
+        );
     }
 }
